@@ -1,0 +1,1 @@
+"""Export: a checkpoint becomes one complete ONNX file, and parity is proved."""

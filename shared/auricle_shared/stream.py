@@ -1,0 +1,92 @@
+"""Feeding a scorer from a source that gives samples in pieces of any size."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import DataError
+from .scorer import Scorer, zero_state
+
+MAX_FRAMES_PER_CALL = 100
+"""A longer piece is scored in several calls, so that memory stays bounded."""
+
+
+class StreamFrames(NamedTuple):
+    start_seconds: float
+    """stream time at which the first frame's hop begins"""
+    logits: np.ndarray
+    """[k, C]; k may be 0"""
+    scores: np.ndarray
+    """[k, C]"""
+
+
+class StreamingClassifier:
+    """One stream of audio, scored as it comes; the same scores whatever the pieces.
+
+        classifier = StreamingClassifier(open_scorer("model.onnx"))
+        frames = classifier.feed(samples)      # any number of samples, float32 in [-1, 1]
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self.metadata = scorer.metadata
+        self._hop = self.metadata.hop_samples
+        self._empty = np.zeros((0, len(self.metadata.labels)), np.float32)
+        self.reset()
+
+    def reset(self, at_seconds: float = 0.0) -> None:
+        """Forget everything heard; the next sample is the first, at stream time `at_seconds`."""
+        self._state = zero_state(self.metadata)
+        self._pending = np.zeros(0, np.float32)
+        self._start_seconds = at_seconds
+        self._frames = 0
+
+    @property
+    def seconds(self) -> float:
+        """Stream time up to which frames have been scored."""
+        return self._start_seconds + self._frames * self._hop / self.metadata.rate_hz
+
+    def feed(self, samples: np.ndarray) -> StreamFrames:
+        """Score what is complete; the rest waits for the next call.
+
+        Args:
+            samples: float32 [n] in [-1, 1], n >= 0.
+
+        Raises:
+            DataError: not one-dimensional floating-point audio, or not finite.
+        """
+        samples = np.asarray(samples)
+        if samples.ndim != 1 or samples.dtype.kind != "f":
+            raise DataError(
+                f"Audio of shape {samples.shape} and type {samples.dtype} was fed; wanted one channel of floats in "
+                "[-1, 1] (divide 16-bit samples by 32768)."
+            )
+        if len(self._pending):
+            samples = np.concatenate([self._pending, samples])
+        start = self.seconds
+        whole = len(samples) // self._hop * self._hop
+        self._pending = samples[whole:].astype(np.float32)
+        if whole == 0:  # ONNX Runtime's GRU aborts the process on a sequence of length 0
+            return StreamFrames(start, self._empty, self._empty)
+        ready = samples[:whole].astype(np.float32, copy=False)
+        if not np.isfinite(ready.sum()):
+            raise DataError("The audio holds values that are not numbers (NaN or infinity).")
+        step = MAX_FRAMES_PER_CALL * self._hop
+        if whole <= step:
+            return self._score(ready, start)
+        parts = [self._score(ready[i : i + step], start) for i in range(0, whole, step)]
+        return StreamFrames(start, np.concatenate([p.logits for p in parts]), np.concatenate([p.scores for p in parts]))
+
+    def flush(self) -> StreamFrames:
+        """The end of a clip: what is left is zero-padded to a whole hop and scored."""
+        if not len(self._pending):
+            return self.feed(np.zeros(0, np.float32))
+        return self.feed(np.zeros(self._hop - len(self._pending), np.float32))
+
+    def _score(self, samples: np.ndarray, start: float) -> StreamFrames:
+        frames = self._scorer(samples[None], self._state)
+        self._state = frames.state
+        self._frames += len(samples) // self._hop
+        return StreamFrames(start, frames.logits[0], frames.scores[0])

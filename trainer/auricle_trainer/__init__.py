@@ -1,0 +1,1 @@
+"""Training: imports, networks, losses, checkpoints. Needs torch."""
