@@ -33,6 +33,8 @@ class ModelMetadata:
     """scores are the activation of logits / temperature"""
     resampler: str = RESAMPLER
     embedding_size: int = 0
+    report_as: Mapping[str, str] = field(default_factory=dict)
+    """label of an output -> label in reports: trained fine, reported coarse"""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """run id, code commit, fingerprints, metrics, versions, licence: told, never computed with"""
 
@@ -66,6 +68,7 @@ class ModelMetadata:
             "events": {label: asdict(settings) for label, settings in self.events.items()},
             "temperature": self.temperature,
             "embedding_size": self.embedding_size,
+            "report_as": dict(self.report_as),
             "provenance": dict(self.provenance),
         }
         return {PREFIX + key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
@@ -99,6 +102,7 @@ class ModelMetadata:
                 temperature=float(values["temperature"]),
                 resampler=values["resampler"],
                 embedding_size=int(values["embedding_size"]),
+                report_as=dict(values["report_as"]),
                 provenance=values["provenance"],
             )
         except ModelError:

@@ -1,0 +1,51 @@
+"""Random numbers by address: a draw is a function of (seed, stream, time), whoever asks and in whatever order.
+
+A worker process, a resumed run and a test that looks at one moment all see the same scene.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import lru_cache
+
+import numpy as np
+
+# The finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
+GOLDEN, MIX_1, MIX_2 = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+
+
+class Purpose(IntEnum):
+    """What a number is drawn for; two purposes at one address are independent."""
+
+    GAP = 1
+    ADJOINS = 2
+    SNR = 3
+    GAIN = 4
+    CLEAN = 5
+    BACKGROUND_LEVEL = 6
+    RECORDING = 7
+    RECORDING_START = 8
+    PIECE_LENGTH = 9
+    RESET = 10
+    STARTS_AT_ONCE = 11
+
+
+def uniform(seed: int, purpose: Purpose, stream: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """float64 in [0, 1), one per (stream, number); the arguments broadcast."""
+    with np.errstate(over="ignore"):
+        x = np.asarray(seed, np.uint64)
+        for part in (int(purpose), stream, number):
+            x = _mix(x * GOLDEN + np.asarray(part).astype(np.uint64) + GOLDEN)
+    return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    x = (x ^ (x >> np.uint64(30))) * MIX_1
+    x = (x ^ (x >> np.uint64(27))) * MIX_2
+    return x ^ (x >> np.uint64(31))
+
+
+@lru_cache(maxsize=256)
+def shuffled(seed: int, round_number: int, count: int, salt: int = 0) -> np.ndarray:
+    """The order of `count` things in one round of an endless shuffled list."""
+    return np.random.default_rng([seed, salt, round_number]).permutation(count)

@@ -1,0 +1,278 @@
+"""A scene: an endless labelled stream in which background runs on and events come at random times.
+
+Everything in it is a function of (seed, stream, time). Training takes the next window of many streams, evaluation and
+the demo take minutes of one: the same object with other seeds and other recordings.
+
+    background   ~~~~~~~~~~~~~~~~~~~~~~~~~~~~|~~~~~~~~~~~~~~~~~~~~~~~~     pieces of recordings, one after another
+    events            [ yes ]     [ stop ][ go ]           [ no ]          one after another, never two at once
+    windows      |--------------|--------------|--------------|            what a training step sees of the stream
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .draws import Purpose, shuffled, uniform
+from .errors import DataError
+from .pack import Pack, to_float
+
+LOUDEST_DB = -9.0
+"""Level to which an event is limited, root mean square of its active frames re full scale."""
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    gap_seconds: float = 0.6
+    """mean of the exponentially drawn pause between events"""
+    adjoining: float = 0.2
+    """share of events that follow the last one without a pause"""
+    snr_low_db: float = 3.0
+    snr_high_db: float = 30.0
+    """event over background, both root mean square, the event's over its active frames"""
+    background_low_db: float = -65.0
+    background_high_db: float = -35.0
+    """level of the background re full scale"""
+    clean: float = 0.2
+    """share of streams with digital silence for a background; events keep their own level there"""
+    gain_low_db: float = -12.0
+    gain_high_db: float = 6.0
+    """change of an event's own level in a clean stream"""
+    piece_seconds: float = 12.0
+    """longest piece of one background recording"""
+    reset: float = 0.15
+    """chance that a stream begins anew at a window's start (training)"""
+    balance: str = "natural"
+    """'natural': every clip equally often; 'balanced': every class equally often"""
+
+    def __post_init__(self) -> None:
+        for low, high in (("snr_low_db", "snr_high_db"), ("background_low_db", "background_high_db")):
+            if getattr(self, low) > getattr(self, high):
+                raise DataError(f"scenes.{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}.")
+        if self.balance not in ("natural", "balanced"):
+            raise DataError(f"scenes.balance is {self.balance!r}; it must be 'natural' or 'balanced'.")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A part of a recording inside a window: what to copy where, and how loud."""
+
+    stream: int
+    clip: int
+    """index in the pack it comes from"""
+    source_samples: int
+    """first sample of the part within the clip"""
+    start_samples: int
+    """where it goes, counted from the start of the window"""
+    length_samples: int
+    gain: float
+    begun_samples: int = 0
+    """start of the whole event, counted from the start of the window; negative if it began before"""
+    ends: bool = True
+    """whether the event's end lies inside the window"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The plan of one window of all streams: bookkeeping only, no audio."""
+
+    number: int
+    reset: np.ndarray
+    """bool [B]: streams that begin anew with this window"""
+    events: list[Placed]
+    background: list[Placed]
+
+
+class Order:
+    """Which clip is the n-th of an endless shuffled list."""
+
+    def __init__(self, seed: int, labels: Sequence[tuple[str, ...]], balance: str) -> None:
+        self._seed = seed
+        by_class: dict[str, list[int]] = {}
+        for i, names in enumerate(labels):
+            for name in names if balance == "balanced" else ("",):
+                by_class.setdefault(name, []).append(i)
+        self._classes = [by_class[name] for name in sorted(by_class)]
+
+    def __getitem__(self, n: int) -> int:
+        count = len(self._classes)
+        turn, place = divmod(n, count)
+        chosen = int(shuffled(self._seed, turn, count, 1)[place]) if count > 1 else 0
+        members = self._classes[chosen]
+        round_number, position = divmod(turn, len(members))
+        return members[int(shuffled(self._seed, round_number, len(members), 2 + chosen)[position])]
+
+
+class SceneStreams:
+    """The next window of B streams, and the next, and the next.
+
+    Args:
+        pack, clips: where events come from, and which of its clips.
+        background, recordings: where the background comes from; its labels do not matter.
+        streams: B.
+        window_samples: samples in a window.
+        seed: everything is drawn from it.
+        first_stream: number of the first stream, so that several processes can own different ones.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        clips: Sequence[int],
+        background: Pack,
+        recordings: Sequence[int],
+        settings: SceneSettings,
+        streams: int,
+        window_samples: int,
+        seed: int,
+        first_stream: int = 0,
+    ) -> None:
+        if not len(clips) or not len(recordings):
+            raise DataError("A scene needs at least one clip for events and one recording for the background.")
+        self.pack, self.background, self.settings = pack, background, settings
+        self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
+        self._clips, self._recordings = list(clips), list(recordings)
+        self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)
+        self._streams = np.arange(streams) + first_stream
+        self._number = 0
+        self._event = np.zeros(streams, np.int64)  # number of the stream's next event
+        self._piece = np.zeros(streams, np.int64)  # number of the stream's next background piece
+        self._current: list[Placed | None] = [None] * streams
+        self._playing: list[Placed | None] = [None] * streams
+        self._next_start = np.zeros(streams, np.int64)  # of the next event, from the start of the coming window
+        self._level_db = np.zeros(streams)
+        self._clean = np.zeros(streams, bool)
+
+    @property
+    def mean_period_seconds(self) -> float:
+        """Expected time from one event to the next."""
+        seconds = np.mean([self.pack.clips[i].length_samples for i in self._clips]) / self.rate_hz
+        return float(seconds) + (1 - self.settings.adjoining) * self.settings.gap_seconds
+
+    def skip_to(self, number: int) -> None:
+        """Go forward to window `number` without rendering."""
+        while self._number < number:
+            self.next_window()
+
+    def next_window(self) -> Window:
+        reset = self._draw(Purpose.RESET, self._number) < self.settings.reset
+        reset |= self._number == 0
+        for stream in np.flatnonzero(reset):
+            self._begin(int(stream))
+        events: list[Placed] = []
+        background: list[Placed] = []
+        for stream in range(len(self._streams)):
+            events += self._events_of(stream)
+            if not self._clean[stream]:
+                background += self._background_of(stream)
+        self._number += 1
+        return Window(self._number - 1, reset, events, background)
+
+    def _draw(self, purpose: Purpose, number: int | np.ndarray) -> np.ndarray:
+        return uniform(self._seed, purpose, self._streams, np.asarray(number))
+
+    def _one(self, purpose: Purpose, stream: int, number: int) -> float:
+        return float(uniform(self._seed, purpose, self._streams[stream], np.asarray(number)))
+
+    def _begin(self, stream: int) -> None:
+        """A stream begins: new background, new level; half of the time an event starts with it."""
+        self._current[stream] = self._playing[stream] = None
+        settings = self.settings
+        self._clean[stream] = self._one(Purpose.CLEAN, stream, self._number) < settings.clean
+        u = self._one(Purpose.BACKGROUND_LEVEL, stream, self._number)
+        self._level_db[stream] = settings.background_low_db + u * (
+            settings.background_high_db - settings.background_low_db
+        )
+        at_once = self._one(Purpose.STARTS_AT_ONCE, stream, self._number) < 0.5
+        self._next_start[stream] = 0 if at_once else self._gap(stream)
+
+    def _gap(self, stream: int) -> int:
+        u = self._one(Purpose.GAP, stream, int(self._event[stream]))
+        return int(-np.log1p(-u) * self.settings.gap_seconds * self.rate_hz)
+
+    def _events_of(self, stream: int) -> list[Placed]:
+        """Parts of events in this window; afterwards all times count from the next window's start."""
+        found = []
+        current = self._current[stream]
+        while True:
+            if current is None:
+                if self._next_start[stream] >= self.window_samples:
+                    break
+                current = self._new_event(stream, int(self._next_start[stream]))
+            part, current = _cut(current, self.window_samples)
+            found.append(part)
+            if current is not None:
+                break
+            end = part.start_samples + part.length_samples
+            adjoins = self._one(Purpose.ADJOINS, stream, int(self._event[stream])) < self.settings.adjoining
+            self._next_start[stream] = end + (0 if adjoins else self._gap(stream))
+        self._current[stream] = current
+        if current is None:
+            self._next_start[stream] -= self.window_samples
+        return found
+
+    def _new_event(self, stream: int, start: int) -> Placed:
+        number = int(self._event[stream])
+        self._event[stream] += 1
+        clip_number = self._clips[self._order[number * len(self._streams) + stream]]
+        clip = self.pack.clips[clip_number]
+        gain = self._event_gain(stream, number, clip.active_rms)
+        return Placed(stream, clip_number, 0, start, clip.length_samples, gain, begun_samples=start)
+
+    def _event_gain(self, stream: int, number: int, active_rms: float) -> float:
+        settings = self.settings
+        own_db = 20 * np.log10(max(active_rms, 1e-6))
+        if self._clean[stream]:
+            u = self._one(Purpose.GAIN, stream, number)
+            change_db = settings.gain_low_db + u * (settings.gain_high_db - settings.gain_low_db)
+        else:
+            u = self._one(Purpose.SNR, stream, number)
+            snr_db = settings.snr_low_db + u * (settings.snr_high_db - settings.snr_low_db)
+            change_db = self._level_db[stream] + snr_db - own_db
+        return float(10 ** (min(change_db, LOUDEST_DB - own_db) / 20))
+
+    def _background_of(self, stream: int) -> list[Placed]:
+        found, position = [], 0
+        while position < self.window_samples:
+            playing = self._playing[stream] or self._new_piece(stream, position)
+            part, self._playing[stream] = _cut(playing, self.window_samples)
+            found.append(part)
+            position = part.start_samples + part.length_samples
+        return found
+
+    def _new_piece(self, stream: int, start: int) -> Placed:
+        number = int(self._piece[stream])
+        self._piece[stream] += 1
+        chosen = self._recordings[int(self._one(Purpose.RECORDING, stream, number) * len(self._recordings))]
+        clip = self.background.clips[chosen]
+        wanted = (0.3 + 0.7 * self._one(Purpose.PIECE_LENGTH, stream, number)) * self.settings.piece_seconds
+        length = max(1, min(clip.length_samples, int(wanted * self.rate_hz)))
+        source = int(self._one(Purpose.RECORDING_START, stream, number) * (clip.length_samples - length + 1))
+        gain = 10 ** (self._level_db[stream] / 20) / max(clip.active_rms, 1e-6)
+        return Placed(stream, chosen, source, start, length, float(gain), begun_samples=start)
+
+
+def _cut(placed: Placed, window_samples: int) -> tuple[Placed, Placed | None]:
+    """The part of `placed` inside the window, and the rest with times counted from the next window's start."""
+    room = window_samples - placed.start_samples
+    if placed.length_samples <= room:
+        return placed, None
+    p = placed
+    part = Placed(p.stream, p.clip, p.source_samples, p.start_samples, room, p.gain, p.begun_samples, ends=False)
+    rest = Placed(
+        p.stream, p.clip, p.source_samples + room, 0, p.length_samples - room, p.gain, p.begun_samples - window_samples
+    )
+    return part, rest
+
+
+def render(window: Window, pack: Pack, background: Pack, streams: int, window_samples: int) -> np.ndarray:
+    """The audio of a planned window, float32 [B, samples], limited to full scale as a converter does."""
+    audio = np.zeros((streams, window_samples), np.float32)
+    for source, parts in ((background, window.background), (pack, window.events)):
+        for p in parts:
+            start = source.clips[p.clip].offset_samples + p.source_samples
+            samples = to_float(source.samples[start : start + p.length_samples])
+            audio[p.stream, p.start_samples : p.start_samples + p.length_samples] += samples * np.float32(p.gain)
+    return np.clip(audio, -1.0, 1.0, out=audio)

@@ -1,0 +1,1 @@
+"""Changes to training audio and features, one a file: first draw, then apply."""

@@ -1,0 +1,1 @@
+"""Batches of training windows: planned by the scene, mixed by worker processes."""

@@ -1,0 +1,84 @@
+"""From a planned window to what the loss asks: which frames belong to which event, and which are background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from auricle_shared.metadata import BACKGROUND
+from auricle_shared.pack import Pack
+from auricle_shared.scenes import Placed, Window
+from torch import Tensor
+
+
+@dataclass
+class Targets:
+    """E events and the background frames of one window of B streams with F frames."""
+
+    stream: Tensor
+    """int64 [E]: the event's stream"""
+    counts: Tensor
+    """float32 [E, F]: 1 for the event's frames"""
+    labels: Tensor
+    """int64 [E], or float32 [E, C] of 0 and 1 with several labels at once"""
+    background: Tensor
+    """bool [B, F]: frames that are background"""
+    multi_label: bool
+
+    def to(self, device: torch.device) -> Targets:
+        moved = [getattr(self, f.name) for f in fields(self)][:-1]
+        return Targets(*(t.to(device, non_blocking=True) for t in moved), self.multi_label)
+
+    def pin_memory(self) -> Targets:
+        pinned = [getattr(self, f.name).pin_memory() for f in fields(self)[:-1]]
+        return Targets(*pinned, self.multi_label)
+
+
+def make_targets(
+    window: Window,
+    pack: Pack,
+    classes: Sequence[str],
+    multi_label: bool,
+    streams: int,
+    window_samples: int,
+    hop_samples: int,
+    evidence_samples: int,
+    release_samples: int,
+) -> Targets:
+    """
+    Args:
+        classes: labels in the order of the logits.
+        evidence_samples: an event that goes on past the window is asked for once this much of it was heard.
+        release_samples: frames so soon after an event are asked nothing.
+    """
+    frames = window_samples // hop_samples
+    background = np.ones((streams, frames), bool)
+    asked: list[tuple[Placed, int, int]] = []
+    for p in window.events:
+        first = p.start_samples // hop_samples
+        last = -(-(p.start_samples + p.length_samples) // hop_samples)  # one behind the event's last frame
+        if pack.clips[p.clip].labels == (BACKGROUND,):
+            continue
+        background[p.stream, first : last + -(-release_samples // hop_samples)] = False
+        heard = p.start_samples + p.length_samples - p.begun_samples
+        if p.ends or heard >= evidence_samples:
+            asked.append((p, first, last))
+    for p in window.events:  # a background clip right after an event is background all the same
+        if pack.clips[p.clip].labels == (BACKGROUND,):
+            later = p.start_samples + release_samples
+            background[p.stream, -(-later // hop_samples) : (p.start_samples + p.length_samples) // hop_samples] = True
+    counts = np.zeros((len(asked), frames), np.float32)
+    for row, (_, first, last) in zip(counts, asked, strict=True):
+        row[first:last] = 1.0
+    place = {label: i for i, label in enumerate(classes)}
+    names = [pack.clips[p.clip].labels for p, _, _ in asked]
+    if multi_label:
+        labels = torch.zeros(len(asked), len(classes))
+        for row, found in zip(labels, names, strict=True):
+            row[[place[label] for label in found if label in place]] = 1.0
+    else:
+        labels = torch.tensor([place[found[0]] for found in names], dtype=torch.long)
+    stream = torch.tensor([p.stream for p, _, _ in asked], dtype=torch.long)
+    return Targets(stream, torch.from_numpy(counts), labels, torch.from_numpy(background), multi_label)

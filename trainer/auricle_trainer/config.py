@@ -1,0 +1,193 @@
+"""A training config: frozen tables that mirror the TOML, shipped ones by name, changes with `--set a.b=value`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from auricle_shared.errors import SettingsError
+from auricle_shared.scenes import SceneSettings
+from auricle_shared.settings import EventSettings, SpectrogramSettings, from_table, settings_hash
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    held_out_column: str = ""
+    """'fold', 'speaker' or 'group': keep clips with held_out_value in it out of training; splits are then ignored"""
+    held_out_value: str = ""
+    validation_share: float = 0.1
+    """part of the training clips kept for choosing the best epoch, where the data bring no 'val' split"""
+    report_as: dict[str, str] = field(default_factory=dict)
+    """label in training -> label in reports: train fine, report coarse"""
+
+    def __post_init__(self) -> None:
+        if self.held_out_column not in ("", "fold", "speaker", "group"):
+            raise SettingsError(f"data.held_out_column is {self.held_out_column!r}; wanted 'fold', 'speaker' or 'group'.")
+        if bool(self.held_out_column) != bool(self.held_out_value):
+            raise SettingsError("data.held_out_column and data.held_out_value go together; only one is set.")
+        if not 0 < self.validation_share < 0.5:
+            raise SettingsError(f"data.validation_share is {self.validation_share}; wanted between 0 and 0.5.")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    kind: str = "gru"
+    hidden: int = 128
+    """units a layer; up to 128 and a multiple of 8 where the GPU's fast kernel is wanted"""
+    layers: int = 1
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """Bands and frames hidden from the network in training (SpecAugment, Park et al., Interspeech 2019)."""
+
+    bands: int = 6
+    """most neighbouring bands hidden at once"""
+    band_masks: int = 2
+    frames: int = 10
+    """most neighbouring frames hidden at once"""
+    frame_masks: int = 2
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    evidence_seconds: float = 1.0
+    """an event that goes on past the window's end is asked for once this much of it was heard"""
+    release_seconds: float = 0.3
+    """frames after an event in which the network is asked nothing: it cannot know yet that it is over"""
+    background_weight: float = 1.0
+    """loss of background frames beside the loss of events"""
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    epochs: int = 40
+    """one epoch: as many events as there are training clips"""
+    streams: int = 64
+    """streams side by side: the batch"""
+    window_seconds: float = 2.0
+    """audio of each stream a step sees; the gradient goes this far back, the state further"""
+    learning_rate: float = 3e-3
+    """peak, after warm-up; falls to 0 along a cosine"""
+    warm_up: float = 0.1
+    """share of all steps"""
+    weight_decay: float = 0.01
+    clip_norm: float = 2.0
+    """longest gradient"""
+    workers: int = 1
+    """processes that mix audio ahead; 0 mixes in the training process; the audio is the same"""
+    keep_every: int = 0
+    """keep a checkpoint of every so many epochs; 0 keeps best and last alone"""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "streams"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"training.{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.workers < 0 or self.workers > 64:
+            raise SettingsError(f"training.workers is {self.workers}; it must lie between 0 and 64.")
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    spectrogram: SpectrogramSettings = field(default_factory=SpectrogramSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    scenes: SceneSettings = field(default_factory=SceneSettings)
+    mask: MaskSettings = field(default_factory=MaskSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    events: Mapping[str, EventSettings] = field(default_factory=dict)
+    """by label; 'default' holds for every label without its own table"""
+
+    def __post_init__(self) -> None:
+        if self.window_samples < self.spectrogram.hop_samples:
+            raise SettingsError(f"training.window_seconds = {self.training.window_seconds} is shorter than one hop.")
+
+    @property
+    def window_samples(self) -> int:
+        """Samples of a training window: whole hops."""
+        hop = self.spectrogram.hop_samples
+        return round(self.training.window_seconds * self.spectrogram.rate_hz) // hop * hop
+
+    @property
+    def hash(self) -> str:
+        return settings_hash(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], name: str) -> Config:
+        """Raises SettingsError for unknown tables, unknown keys and values that do not fit."""
+        tables = {
+            "spectrogram": SpectrogramSettings,
+            "data": DataSettings,
+            "model": ModelSettings,
+            "scenes": SceneSettings,
+            "mask": MaskSettings,
+            "loss": LossSettings,
+            "training": TrainingSettings,
+        }
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            if key == "name":
+                name = str(value)
+            elif key == "events":
+                values[key] = {label: from_table(EventSettings, v, f"events.{label}") for label, v in value.items()}
+            elif key in tables:
+                values[key] = from_table(tables[key], value, key)
+            else:
+                known = ", ".join([*tables, "events"])
+                raise SettingsError(f"[{key}] is no table of a config. Known: {known}.")
+        return cls(name=name, **values)
+
+
+def shipped_configs() -> list[str]:
+    folder = files("auricle_trainer") / "configs"
+    return sorted(f.name[: -len(".toml")] for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def load_config(name_or_path: str, changes: Iterable[str] = ()) -> Config:
+    """A shipped config by name or a TOML file, with `a.b=value` changes applied.
+
+    Raises:
+        SettingsError: no such config, not TOML, or settings that do not exist or contradict each other.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise SettingsError(f"The config {path} does not exist. Shipped ones: {', '.join(shipped_configs())}.")
+        text = path.read_text(encoding="utf-8")
+    elif name_or_path in shipped_configs():
+        text = (files("auricle_trainer") / "configs" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    else:
+        raise SettingsError(
+            f"There is no config {name_or_path!r}. Shipped: {', '.join(shipped_configs())}; or give a file ending in .toml."
+        )
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name_or_path} is not valid TOML: {error}.") from error
+    for change in changes:
+        _apply(table, change)
+    return Config.from_dict(table, path.stem)
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    parts = key.strip().split(".")
+    if not equals or len(parts) < 2 or not all(parts):
+        raise SettingsError(f"--set {change}: wanted TABLE.KEY=VALUE, for instance training.epochs=10.")
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+    try:
+        table[parts[-1]] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[parts[-1]] = text.strip()  # a word without quotes is a string

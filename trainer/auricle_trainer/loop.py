@@ -1,0 +1,122 @@
+"""The training loop: next window, state carried, one step; validation, checkpoint and record after every epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .augment.mask import mask
+from .batches.workers import Batch
+from .config import Config
+from .losses.scene_loss import scene_loss
+from .models.classifier import Classifier
+from .tracking import Progress
+
+
+@dataclass
+class TrainingState:
+    """Everything that moves during training; what a checkpoint keeps and a resumed run gets back."""
+
+    model: Classifier
+    optimizer: torch.optim.Optimizer
+    bank: Tensor
+    """[B, S]: the state of every stream"""
+    generator: torch.Generator
+    step: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = math.inf
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "bank": self.bank,
+            "generator": self.generator.get_state(),
+            "torch_random": torch.get_rng_state(),
+            "step": self.step,
+            "best_accuracy": self.best_accuracy,
+            "best_loss": self.best_loss,
+        }
+
+    def load(self, values: dict[str, Any]) -> None:
+        self.model.load_state_dict(values["model"])
+        self.optimizer.load_state_dict(values["optimizer"])
+        self.bank = values["bank"].to(self.bank.device)
+        self.generator.set_state(values["generator"])
+        torch.set_rng_state(values["torch_random"])
+        self.step = int(values["step"])
+        self.best_accuracy, self.best_loss = float(values["best_accuracy"]), float(values["best_loss"])
+
+
+def learning_rate(step: int, steps: int, config: Config) -> float:
+    """Linear warm-up, then a cosine down to 0 (Loshchilov and Hutter, ICLR 2017)."""
+    settings = config.training
+    warm = max(1, round(settings.warm_up * steps))
+    if step < warm:
+        return settings.learning_rate * (step + 1) / warm
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def train_step(state: TrainingState, batch: Batch, config: Config) -> Tensor:
+    """One window of every stream: forward with the carried state, backward, update. Returns the loss, on the device."""
+    model = state.model
+    model.train()
+    bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
+    augment = partial(mask, settings=config.mask, generator=state.generator)
+    logits, after = model(batch.audio, bank, augment)
+    loss = scene_loss(logits, batch.targets, config.loss.background_weight, config.loss.label_smoothing)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)
+    state.optimizer.step()
+    state.bank = after.detach()
+    state.step += 1
+    return loss.detach()
+
+
+def run(
+    state: TrainingState,
+    windows: Iterator[Batch],
+    steps: int,
+    steps_per_epoch: int,
+    config: Config,
+    after_epoch: Callable[[int, dict[str, float]], str],
+    stop: Callable[[], bool],
+) -> None:
+    """Train from state.step to `steps`.
+
+    Args:
+        after_epoch: called with the epoch's number and its figures; returns words for the progress line.
+        stop: asked after every step; True ends training there.
+    """
+    progress = Progress(steps, "step")
+    told = "first epoch"
+    losses = torch.zeros((), device=state.bank.device)
+    counted, begun = 0, time.monotonic()
+    for batch in windows:
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(state.step, steps, config)
+        losses += train_step(state, batch, config)
+        counted += 1
+        progress.update(state.step, told)
+        if state.step % steps_per_epoch == 0 or state.step == steps:
+            seconds = time.monotonic() - begun
+            audio_seconds = counted * config.training.streams * config.window_samples / config.spectrogram.rate_hz
+            figures = {
+                "train/loss": float(losses) / counted,
+                "train/learning_rate": learning_rate(state.step - 1, steps, config),
+                "train/audio_seconds_per_second": audio_seconds / seconds,
+            }
+            told = after_epoch(math.ceil(state.step / steps_per_epoch), figures)
+            losses.zero_()
+            counted, begun = 0, time.monotonic()
+        if stop():
+            break
+    progress.close()

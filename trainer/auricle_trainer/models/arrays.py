@@ -1,0 +1,38 @@
+"""The layers of a network, by torch.
+
+A network's `forward` names what it needs from an array namespace: this one in training, a NumPy one as the oracle, and a
+recorder that writes ONNX nodes in the export. The network itself is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class TorchArrays:
+    """torch under the names that NumPy shares, and the layers."""
+
+    concatenate = staticmethod(torch.concatenate)
+    flip = staticmethod(torch.flip)
+    log = staticmethod(torch.log)
+
+    @staticmethod
+    def linear(layer: nn.Linear, x: Tensor) -> Tensor:
+        """[B, F, in] -> [B, F, out]"""
+        y: Tensor = layer(x)
+        return y
+
+    @staticmethod
+    def dropout(layer: nn.Dropout, x: Tensor) -> Tensor:
+        """Nothing outside training."""
+        y: Tensor = layer(x)
+        return y
+
+    @staticmethod
+    def gru(layer: nn.GRU, x: Tensor, hidden: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """x [B, F, in], hidden one [B, H] a layer -> y [B, F, H], hidden after the last frame."""
+        y, last = layer(x, torch.stack(list(hidden)))
+        return y, list(last)

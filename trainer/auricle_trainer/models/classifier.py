@@ -1,0 +1,97 @@
+"""Audio in, logits out: the front end, the training data's mean and deviation, and a network, with one flat state.
+
+    state [B, S]:   | audio tail (carry samples) | the network's own state |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from auricle_shared.settings import SpectrogramSettings
+from auricle_shared.spectrogram import SpectrogramConstants, constants, spectrogram
+from torch import Tensor, nn
+
+from .arrays import TorchArrays
+
+Augment = Callable[[Tensor], Tensor]
+
+
+class Classifier(nn.Module):
+    """A streaming classifier.
+
+    `forward` runs it on torch tensors; `step` is the same body for any array namespace.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    cosines: Tensor
+    sines: Tensor
+    mel: Tensor | None
+
+    def __init__(self, settings: SpectrogramSettings, network: nn.Module) -> None:
+        super().__init__()
+        self.settings, self.network = settings, network
+        values = constants(settings)
+        for name in ("cosines", "sines", "mel"):
+            value = getattr(values, name)
+            tensor = None if value is None else torch.tensor(value, dtype=torch.float32)
+            self.register_buffer(name, tensor, persistent=False)  # a function of the settings, not of training
+        self.register_buffer("mean", torch.zeros(settings.bands))
+        self.register_buffer("deviation", torch.ones(settings.bands))
+
+    @property
+    def state_size(self) -> int:
+        return self.settings.carry_samples + int(self.network.state_size)  # type: ignore[arg-type]
+
+    def zero_state(self, streams: int) -> Tensor:
+        return torch.zeros(streams, self.state_size, device=self.mean.device)
+
+    @property
+    def front_end(self) -> SpectrogramConstants:
+        return SpectrogramConstants(self.cosines, self.sines, self.mel)
+
+    def with_tail(self, xp: Any, audio: Any, state: Any) -> Any:
+        """Audio [B, carry + samples]: what was kept of the audio before, then the audio."""
+        carry = self.settings.carry_samples
+        return xp.concatenate([state[:, :carry], audio], -1) if carry else audio
+
+    def next_state(self, xp: Any, joined: Any, network_state: Any) -> Any:
+        carry = self.settings.carry_samples
+        return xp.concatenate([joined[:, -carry:], network_state], -1) if carry else network_state
+
+    def step(self, xp: Any, number: Callable[[Any], Any], audio: Any, state: Any) -> tuple[Any, Any]:
+        """audio [B, F * hop], state [B, S] -> logits [B, F, C], next state; `number` converts this module's tensors."""
+        joined = self.with_tail(xp, audio, state)
+        front_end = SpectrogramConstants(*(None if x is None else number(x) for x in (self.cosines, self.sines, self.mel)))
+        features = (spectrogram(xp, joined, front_end, self.settings) - number(self.mean)) / number(self.deviation)
+        logits, network_state = self.network(xp, features, state[:, self.settings.carry_samples :])
+        return logits, self.next_state(xp, joined, network_state)
+
+    def features(self, joined: Tensor) -> Tensor:
+        """Normalised features of audio with its tail: float32 also under autocast, and without a gradient."""
+        with torch.no_grad(), torch.autocast(joined.device.type, enabled=False):
+            values = spectrogram(TorchArrays, joined.float(), self.front_end, self.settings)
+            return (values - self.mean) / self.deviation
+
+    def forward(self, audio: Tensor, state: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
+        """audio [B, F * hop], state [B, S] -> logits [B, F, C], next state.
+
+        `augment` changes the features [B, F, bands] in training.
+        """
+        joined = self.with_tail(TorchArrays, audio, state)
+        features = self.features(joined)
+        if augment is not None:
+            features = augment(features)
+        logits, network_state = self.network(TorchArrays, features, state[:, self.settings.carry_samples :])
+        return logits, self.next_state(TorchArrays, joined, network_state)
+
+    def fit_normalisation(self, audio: np.ndarray) -> None:
+        """Set mean and deviation per band from audio [B, F * hop] of the training streams."""
+        with torch.no_grad():
+            joined = self.with_tail(TorchArrays, torch.from_numpy(audio), torch.zeros(len(audio), self.state_size))
+            values = spectrogram(TorchArrays, joined, self.front_end, self.settings).reshape(-1, self.settings.bands)
+            self.mean.copy_(values.mean(0))
+            self.deviation.copy_(values.std(0).clamp(min=0.1))

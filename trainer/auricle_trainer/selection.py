@@ -1,0 +1,77 @@
+"""Which clips train, which choose the best epoch, and which are never touched."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from auricle_shared.errors import DataError
+from auricle_shared.metadata import BACKGROUND
+from auricle_shared.pack import Pack
+
+from .config import DataSettings
+
+
+@dataclass(frozen=True)
+class Selection:
+    train: list[int]
+    validation: list[int]
+
+
+def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
+    """Training and validation clips of a pack.
+
+    With a held-out fold, speaker or group the splits are ignored: all other clips train. Where no 'val' split is there, a
+    share of the training groups (else speakers, else clips) is kept for validation.
+
+    Raises:
+        DataError: nothing left to train on, a held-out value that does not occur, or a single class.
+    """
+    column, value = settings.held_out_column, settings.held_out_value
+    validation: list[int] = []
+    if column:
+        values = sorted({getattr(c, column) for c in pack.clips})
+        if value not in values:
+            raise DataError(f"data.held_out_value is {value!r}, but {column} has only: {', '.join(values) or 'nothing'}.")
+        train = [i for i, c in enumerate(pack.clips) if getattr(c, column) != value]
+    elif any(c.split for c in pack.clips):
+        train, validation = pack.select("train"), pack.select("val")
+    else:
+        train = list(range(len(pack)))
+    if not validation:
+        validation = _share_of_groups(pack, train, settings.validation_share, seed, column)
+        kept = set(validation)
+        train = [i for i in train if i not in kept]
+    labels = set(pack.counts(train)) - {BACKGROUND}
+    if not labels:
+        raise DataError(f"{pack.path} has no labelled clips to train on (splits: {pack.info['splits']}).")
+    if not validation:
+        raise DataError(f"{pack.path} has too few clips to keep any for validation; at least two a class are needed.")
+    return Selection(train, validation)
+
+
+def _share_of_groups(pack: Pack, clips: list[int], share: float, seed: int, held_out_column: str) -> list[int]:
+    """Whole groups, drawn until the share is reached in every class."""
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for i in clips:
+        c = pack.clips[i]
+        # Leaving one speaker out of six: a whole second speaker for validation would cost a fifth of the training data.
+        name = c.group or ("" if held_out_column == "speaker" else c.speaker) or f"#{i}"
+        groups[(c.labels[0] if c.labels else "", name)].append(i)
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for (_, name), members in groups.items():
+        by_name[name] += members
+    total = pack.counts(clips)
+    wanted = {label: max(1.0, share * n + 0.5) for label, n in total.items()}
+    taken: dict[str, int] = defaultdict(int)
+    chosen: list[int] = []
+    names = sorted(by_name)
+    for k in np.random.default_rng([seed, 31]).permutation(len(names)):
+        members = by_name[names[k]]
+        counts = pack.counts(members)
+        if all(taken[label] + n <= min(wanted[label], total[label] - 1) for label, n in counts.items()):
+            chosen += members
+            for label, n in counts.items():
+                taken[label] += n
+    return sorted(chosen)

@@ -1,0 +1,40 @@
+"""The torch module as a scorer: NumPy in, NumPy out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from auricle_shared.decision import frame_scores
+from auricle_shared.metadata import ModelMetadata
+from auricle_shared.scorer import ScoredFrames
+
+from .checkpoint import checkpoint_path, load_checkpoint, restore
+from .models.classifier import Classifier
+
+
+class TorchScorer:
+    """Scores with a classifier on the device it lies on."""
+
+    def __init__(self, model: Classifier, metadata: ModelMetadata) -> None:
+        self.model, self.metadata = model, metadata
+
+    def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        device = self.model.mean.device
+        training = self.model.training
+        self.model.eval()
+        with torch.inference_mode():
+            logits, after = self.model(torch.from_numpy(audio).to(device), torch.from_numpy(state).to(device))
+        self.model.train(training)
+        values = logits.float().cpu().numpy()
+        scores = frame_scores(values, self.metadata.activation, self.metadata.temperature)
+        return ScoredFrames(values, scores, after.float().cpu().numpy())
+
+
+def open_if_checkpoint(path: Path) -> TorchScorer | None:
+    """A run's folder or a .pt file as a scorer; None for anything else."""
+    if path.suffix == ".onnx" or not (path.is_dir() or path.suffix == ".pt"):
+        return None
+    model, metadata, _ = restore(load_checkpoint(checkpoint_path(path)))
+    return TorchScorer(model, metadata)

@@ -1,0 +1,81 @@
+"""What a run writes down while it trains: metrics as JSON lines, TensorBoard curves, one progress line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+REDRAW_SECONDS = 0.5
+LINE_SECONDS = 10.0
+
+
+class Tracker:
+    """Metrics of one run; `metrics.jsonl` is synced after every line, so a crash loses nothing that was told."""
+
+    def __init__(self, folder: Path) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = open(folder / "metrics.jsonl", "a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    def log(self, step: int, values: dict[str, Any]) -> None:
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        for key, value in values.items():
+            if isinstance(value, (int, float)):
+                self._board.add_scalar(key, value, step)
+
+    def picture(self, name: str, figure: Any, step: int) -> None:
+        self._board.add_figure(name, figure, step, close=False)
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl in order; a line that a crash cut short is left out."""
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return lines
+
+
+class Progress:
+    """How far it is, on standard error: one line redrawn on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self, total: int, what: str) -> None:
+        self._total, self._what = total, what
+        self._begun = self._last = time.monotonic()
+        self._first: int | None = None
+        self._terminal = sys.stderr.isatty()
+
+    def update(self, done: int, told: str) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done - 1
+        if now - self._last < (REDRAW_SECONDS if self._terminal else LINE_SECONDS) and done < self._total:
+            return
+        self._last = now
+        rate = (done - self._first) / max(1e-9, now - self._begun)
+        left = (self._total - done) / max(1e-9, rate)
+        text = f"{self._what} {done}/{self._total} ({100 * done / self._total:.0f} %), {told}, {left:.0f} s left"
+        sys.stderr.write(f"\r\033[K{text}" if self._terminal else text + "\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        if self._terminal:
+            sys.stderr.write("\n")

@@ -1,0 +1,299 @@
+"""Build the parts of a training run and hand them to the loop.
+
+    auricle train gru --data PACK --run runs/one
+    auricle train gru --data PACK --run runs/one --resume
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from auricle_shared.accuracy import as_text
+from auricle_shared.errors import DataError, SettingsError
+from auricle_shared.evaluate import evaluate
+from auricle_shared.files import write_text
+from auricle_shared.metadata import BACKGROUND, ModelMetadata
+from auricle_shared.pack import Pack, PackWriter
+from auricle_shared.scenes import SceneStreams, render
+from auricle_shared.settings import EventSettings
+
+from .batches.workers import WindowPlan, batches
+from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
+from .config import Config
+from .loop import TrainingState, run
+from .metrics.plots import confusion_figure, curves_figure, save
+from .provenance import code_state, environment
+from .selection import Selection, select_clips
+from .synthetic_background import write_background_pack
+from .torch_scorer import TorchScorer
+from .tracking import Tracker, read_metrics
+
+SYNTHETIC_SECONDS = 300.0
+NORMALISATION_WINDOWS = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    finished: bool
+    best_epoch: int
+    best_accuracy: float
+
+
+def train(
+    config: Config,
+    pack: Pack,
+    background: Pack | None,
+    folder: Path,
+    device: torch.device,
+    seed: int,
+    resume: bool = False,
+) -> Outcome:
+    """Train a classifier and leave config, metrics, pictures and checkpoints in `folder`.
+
+    Args:
+        background: recordings that run on behind the events; None uses a synthetic one and says so.
+
+    Raises:
+        DataError, SettingsError, ModelError: what was found, what was wanted.
+    """
+    prepare_folder(folder, resume)
+    torch.manual_seed(seed)
+    selection = select_clips(pack, config.data, seed)
+    background = background or synthetic_background_pack(folder, config.spectrogram.rate_hz, seed)
+    plan = window_plan(config, pack, selection, background, seed)
+    streams = plan.scene_streams()
+    events_per_window = config.training.streams * config.training.window_seconds / streams.mean_period_seconds
+    steps_per_epoch = max(1, round(len(selection.train) / events_per_window))
+    steps = steps_per_epoch * config.training.epochs
+
+    state = new_state(config, plan, device, seed)
+    metadata = make_metadata(config, plan, state, pack, background, seed)
+    say(
+        f"{len(selection.train)} training and {len(selection.validation)} validation clips of {len(plan.classes)} classes "
+        f"({', '.join(plan.classes)}); {parameters(state)} parameters; {steps_per_epoch} steps an epoch; {device}"
+    )
+    if resume:
+        values = load_checkpoint(folder / "checkpoints" / LAST)
+        if values["config_hash"] != config.hash or values["data_fingerprint"] != pack.fingerprint:
+            raise SettingsError(f"{folder} was trained with another config or other data; resume needs the same ones.")
+        state.load(values)
+        metadata = ModelMetadata.from_strings(values["metadata"], str(folder))
+        say(f"goes on at step {state.step} of {steps}")
+    else:
+        write_text(folder / "config.json", json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
+        write_text(folder / "run.json", json.dumps(run_record(metadata, pack, background, selection, device), indent=2))
+
+    tracker = Tracker(folder)
+    keeper = EpochKeeper(config, pack, selection, folder, state, metadata, tracker)
+    with StopRequest() as stop:
+        numbers = range(state.step, steps)
+        windows = batches(plan, numbers, config.training.workers, device)
+        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, lambda: stop.wanted)
+    if state.step < steps:
+        keeper.save(LAST)
+    tracker.close()
+    return Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
+
+
+def prepare_folder(folder: Path, resume: bool) -> None:
+    last = folder / "checkpoints" / LAST
+    if resume and not last.is_file():
+        raise SettingsError(f"{folder} holds no checkpoint to go on from. Leave out --resume to begin there.")
+    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(f"{folder} is not empty. Go on with --resume, or choose another folder for --run.")
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+
+
+def synthetic_background_pack(folder: Path, rate_hz: int, seed: int) -> Pack:
+    path = folder / "background"
+    if not path.exists():
+        say("no --background given: a synthetic one is used (noise, hum, clatter, babble); real room sound is better")
+        write_background_pack(path, SYNTHETIC_SECONDS, rate_hz, seed)
+    return Pack.open(path)
+
+
+def window_plan(config: Config, pack: Pack, selection: Selection, background: Pack, seed: int) -> WindowPlan:
+    settings = config.spectrogram
+    if background.rate_hz != settings.rate_hz or pack.rate_hz != settings.rate_hz:
+        raise DataError(
+            f"The config wants {settings.rate_hz} Hz; the data have {pack.rate_hz} Hz and the background "
+            f"{background.rate_hz} Hz. Import with --rate {settings.rate_hz}."
+        )
+    recordings = [i for i, c in enumerate(background.clips) if c.split in ("", "train")]
+    if not recordings:
+        raise DataError(f"{background.path} has no recordings to train on (splits: {background.info['splits']}).")
+    labels = [label for label in pack.labels if label != BACKGROUND]
+    return WindowPlan(
+        pack=pack,
+        clips=tuple(selection.train),
+        background=background,
+        recordings=tuple(recordings),
+        scenes=config.scenes,
+        classes=tuple(labels) if pack.multi_label else (BACKGROUND, *labels),
+        multi_label=pack.multi_label,
+        streams=config.training.streams,
+        window_samples=config.window_samples,
+        hop_samples=settings.hop_samples,
+        evidence_samples=round(config.loss.evidence_seconds * settings.rate_hz),
+        release_samples=round(config.loss.release_seconds * settings.rate_hz),
+        seed=seed,
+    )
+
+
+def new_state(config: Config, plan: WindowPlan, device: torch.device, seed: int) -> TrainingState:
+    model = make_classifier(config, len(plan.classes))
+    model.fit_normalisation(normalisation_audio(plan))
+    model.to(device)
+    settings = config.training
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    generator = torch.Generator(device).manual_seed(seed)
+    return TrainingState(model, optimizer, model.zero_state(plan.streams), generator)
+
+
+def normalisation_audio(plan: WindowPlan) -> Any:
+    """Audio of the streams' first windows: the mean and deviation of the features come from it."""
+    streams: SceneStreams = plan.scene_streams()
+    windows = [streams.next_window() for _ in range(NORMALISATION_WINDOWS)]
+    audio = [render(w, plan.pack, plan.background, plan.streams, plan.window_samples) for w in windows]
+    import numpy as np
+
+    return np.concatenate(audio, axis=1)
+
+
+def make_metadata(
+    config: Config, plan: WindowPlan, state: TrainingState, pack: Pack, background: Pack, seed: int
+) -> ModelMetadata:
+    default = config.events.get("default", EventSettings())
+    return ModelMetadata(
+        labels=plan.classes,
+        activation="sigmoid" if plan.multi_label else "softmax",
+        spectrogram=config.spectrogram,
+        state_size=state.model.state_size,
+        events={label: config.events.get(label, default) for label in plan.classes if label != BACKGROUND},
+        report_as=dict(config.data.report_as),
+        provenance={
+            "run_id": uuid.uuid4().hex[:12],
+            "config": config.name,
+            "config_hash": config.hash,
+            "data_fingerprint": pack.fingerprint,
+            "background_fingerprint": background.fingerprint,
+            "licence": str(pack.info.get("licence", "")),
+            "seed": seed,
+            **code_state(),
+            "versions": environment(),
+        },
+    )
+
+
+def run_record(
+    metadata: ModelMetadata, pack: Pack, background: Pack, selection: Selection, device: torch.device
+) -> dict[str, Any]:
+    return {
+        "command": sys.argv,
+        "device": str(device),
+        "data": {"path": str(pack.path), "counts": dict(pack.counts(selection.train))},
+        "background": str(background.path),
+        "labels": list(metadata.labels),
+        "event_settings": {label: asdict(s) for label, s in metadata.events.items()},
+        **metadata.provenance,
+    }
+
+
+def parameters(state: TrainingState) -> int:
+    return sum(p.numel() for p in state.model.parameters())
+
+
+class EpochKeeper:
+    """After every epoch: validate, write down, keep the best and the last checkpoint."""
+
+    def __init__(
+        self,
+        config: Config,
+        pack: Pack,
+        selection: Selection,
+        folder: Path,
+        state: TrainingState,
+        metadata: ModelMetadata,
+        tracker: Tracker,
+    ) -> None:
+        self._config, self._pack, self._selection, self._folder = config, pack, selection, folder
+        self._state, self._metadata, self._tracker = state, metadata, tracker
+        self._epoch = 0
+        self.best_epoch = 0
+
+    def after_epoch(self, epoch: int, figures: dict[str, float]) -> str:
+        self._epoch, state = epoch, self._state
+        result = evaluate(TorchScorer(state.model, self._metadata), self._pack, self._selection.validation)
+        accuracy, loss = result["accuracy"], figures["train/loss"]
+        self._tracker.log(state.step, {"epoch": epoch, **figures, "validation/accuracy": accuracy})
+        # Of two epochs that are equally right the later one, with the lower loss, has seen more.
+        if (accuracy, -loss) >= (state.best_accuracy, -state.best_loss):
+            state.best_accuracy, state.best_loss, self.best_epoch = accuracy, loss, epoch
+            self.save(BEST)
+            self._draw(result)
+        if self._config.training.keep_every and epoch % self._config.training.keep_every == 0:
+            self.save(f"epoch-{epoch:04d}.pt")
+        self.save(LAST)
+        return f"epoch {epoch}: loss {loss:.3f}, validation {100 * accuracy:.1f} % (best {100 * state.best_accuracy:.1f} %)"
+
+    def save(self, name: str) -> None:
+        provenance = {**self._metadata.provenance, "checkpoint": name, "checkpoint_hash": weights_hash(self._state.model)}
+        if self._state.best_accuracy >= 0:
+            provenance["metrics"] = {"validation_accuracy": self._state.best_accuracy, "clips": len(self._selection.validation)}
+        metadata = ModelMetadata(**{**self._metadata.__dict__, "provenance": provenance})
+        values = {
+            **self._state.to_dict(),
+            "epoch": self._epoch,
+            "config": self._config.to_dict(),
+            "config_hash": self._config.hash,
+            "data_fingerprint": self._pack.fingerprint,
+            "metadata": metadata.to_strings(),
+            "metadata_labels": list(metadata.labels),
+        }
+        save_checkpoint(self._folder / "checkpoints" / name, values)
+
+    def _draw(self, result: dict[str, Any]) -> None:
+        pictures = self._folder / "pictures"
+        write_text(self._folder / "validation.txt", as_text(result) + "\n")
+        save(curves_figure(read_metrics(self._folder)), pictures / "curves.png")
+        if not self._pack.multi_label:
+            figure = confusion_figure(result)
+            save(figure, pictures / "confusion.png")
+            self._tracker.picture("confusion", figure, self._state.step)
+
+
+class StopRequest:
+    """SIGINT and SIGTERM ask the loop to end after the step; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._old[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+        say("stopping after this step; a checkpoint is written")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

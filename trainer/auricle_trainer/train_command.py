@@ -1,0 +1,59 @@
+"""`auricle train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("config", default="gru")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A pack, or a plain folder of recordings.")
+@click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder for all results.")
+@click.option("--background", type=click.Path(path_type=Path), help="Room sound, a pack or a plain folder.")
+@click.option("--set", "changes", multiple=True, metavar="A.B=VALUE", help="Change a setting of the config.")
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Everything random comes from it.")
+@click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
+@click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
+def train(
+    config: str,
+    data: Path,
+    folder: Path,
+    background: Path | None,
+    changes: tuple[str, ...],
+    device: str,
+    seed: int,
+    threads: int,
+    resume: bool,
+) -> None:
+    """Train a classifier; CONFIG is a shipped name (gru, gru_linear, alarms, tiny) or a TOML file.
+
+    \b
+    Example:
+      auricle train gru --data recordings --run runs/first
+      auricle train gru --data recordings --run runs/long --set training.epochs=80 --seed 1
+    """
+    import torch
+    from auricle_shared.pack import open_data
+
+    from .config import load_config
+    from .device import choose_device
+    from .train import train as train_run
+
+    settings = load_config(config, changes)
+    where = choose_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    rate_hz = settings.spectrogram.rate_hz
+    pack = open_data(data, rate_hz)
+    noise = open_data(background, rate_hz) if background else None
+    outcome = train_run(settings, pack, noise, folder, where, seed, resume)
+    if not outcome.finished:
+        click.echo(f"Stopped early. Go on with: auricle train {config} --data {data} --run {folder} --resume")
+        raise click.exceptions.Exit(130)
+    click.echo(
+        f"best validation accuracy {100 * outcome.best_accuracy:.2f} % (epoch {outcome.best_epoch}); {folder}/checkpoints/best.pt"
+    )
+    click.echo(f"next: auricle export {folder} model.onnx")
