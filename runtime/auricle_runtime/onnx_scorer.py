@@ -1,0 +1,177 @@
+"""model.onnx as a scorer, through ONNX Runtime: one thread, no spinning, and no belief in promises.
+
+The file carries its own metadata; what it says about itself is checked against what it does before it is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auricle_shared.errors import AuricleError, DataError, DeviceError, ModelError
+from auricle_shared.metadata import ModelMetadata
+from auricle_shared.scorer import ScoredFrames, zero_state
+
+INPUTS = ("audio", "state")
+OUTPUTS = ("logits", "scores", "next_state")
+"""Those that are computed at every call; `embedding` is left out, so a stream never pays for it."""
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+WARNING_SEVERITY = 2
+"""ONNX Runtime's log level from which messages are shown. A warning at every run means a broken export: never hide it."""
+
+
+class OnnxScorer:
+    """A model.onnx, opened.
+
+        scorer = OnnxScorer("model.onnx")
+        frames = scorer(audio, state)      # audio [B, k * hop], state [B, S]; see auricle_shared.scorer
+
+    Args:
+        path: a file written by `auricle export`.
+        provider: 'cpu', 'cuda', or 'auto': CUDA where it really runs, else the CPU.
+
+    Raises:
+        ModelError: missing, truncated, foreign, or a graph that does not do what its metadata say.
+        DeviceError: CUDA was asked for and does not run here.
+        AuricleError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, path: str | Path, provider: str = "auto") -> None:
+        self.path = Path(path)
+        self._session, self.provider = _open_session(self.path, provider)
+        strings = self._session.get_modelmeta().custom_metadata_map
+        self.metadata = ModelMetadata.from_strings(strings, str(self.path))
+        self._hop = self.metadata.hop_samples
+        self._run = self._session.run
+        self._check_names()
+        self._check_one_frame()
+
+    def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        """Raises DataError for audio that is not [B, k * hop] float32 with k >= 1."""
+        samples = audio.shape[-1]
+        if not samples or samples % self._hop:  # on 0 samples, ONNX Runtime's GRU would abort the whole process
+            raise DataError(
+                f"A block of {samples} samples was given to the model; wanted a multiple of {self._hop}, at least one. "
+                "StreamingClassifier takes blocks of any size."
+            )
+        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state})
+        return ScoredFrames(logits, scores, next_state)
+
+    @property
+    def runtime_version(self) -> str:
+        return str(_onnxruntime().__version__)
+
+    def shapes(self) -> dict[str, dict[str, list[int | str]]]:
+        """Inputs and outputs by name, with their dimensions; a named dimension is free."""
+        return {
+            "inputs": {node.name: list(node.shape) for node in self._session.get_inputs()},
+            "outputs": {node.name: list(node.shape) for node in self._session.get_outputs()},
+        }
+
+    def _check_names(self) -> None:
+        found = self.shapes()
+        missing = [n for n in INPUTS if n not in found["inputs"]] + [n for n in OUTPUTS if n not in found["outputs"]]
+        extra = [n for n in found["inputs"] if n not in INPUTS]
+        if missing or extra:
+            raise ModelError(
+                f"{self.path} has the inputs {', '.join(found['inputs'])} and the outputs {', '.join(found['outputs'])}; "
+                f"wanted {', '.join(INPUTS)} and {', '.join(OUTPUTS)}. Export the run again."
+            )
+
+    def _check_one_frame(self) -> None:
+        """Score one hop of silence: the graph must do what the metadata say, and the first block is not the slow one."""
+        meta = self.metadata
+        try:
+            found = self(np.zeros((1, self._hop), np.float32), zero_state(meta))
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelError(f"{self.path} cannot be run ({_first_line(error)}). Export the run again.") from error
+        frame = (1, 1, len(meta.labels))
+        wanted = (frame, frame, (1, meta.state_size))
+        shapes = tuple(values.shape for values in found)
+        if shapes != wanted:
+            raise ModelError(
+                f"{self.path} gives {', '.join(OUTPUTS)} of the shapes {shapes} for one hop of audio; its metadata "
+                f"promise {wanted} ({len(meta.labels)} labels, state size {meta.state_size}). Export the run again."
+            )
+
+
+def open_if_onnx(path: Path) -> OnnxScorer | None:
+    """The entry point behind `auricle_shared.scorer.open_scorer`: None for what is not an ONNX file."""
+    if not path.is_file() or not (path.suffix.lower() == ".onnx" or _starts_like_onnx(path)):
+        return None
+    return OnnxScorer(path)
+
+
+def _starts_like_onnx(path: Path) -> bool:
+    """An ONNX file is a protobuf that begins with field 1, ir_version, a small number, and a field 2 to 8 after it."""
+    with open(path, "rb") as file:
+        start = file.read(3)
+    return len(start) == 3 and start[0] == 0x08 and 1 <= start[1] <= 32 and 2 <= start[2] >> 3 <= 8
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise AuricleError(
+            f"ONNX Runtime is not installed ({error}). Wanted: pip install 'auricle-runtime[cpu]', or "
+            "'auricle-runtime[gpu]' on a machine with an NVIDIA GPU; exactly one of the two."
+        ) from error
+    if not hasattr(onnxruntime, "InferenceSession"):  # what is left after one of two wheels was uninstalled
+        raise AuricleError(
+            "ONNX Runtime is installed but empty: the CPU and the GPU package share a folder, and one of them was "
+            "removed. Do: pip uninstall onnxruntime onnxruntime-gpu; pip install 'auricle-runtime[cpu]'."
+        )
+    return onnxruntime
+
+
+def _open_session(path: Path, provider: str) -> tuple[Any, str]:
+    """The session and the provider that really runs it."""
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist or is not a file. Wanted: a model.onnx written by 'auricle export'.")
+    runtime = _onnxruntime()
+    wanted = _wanted_providers(runtime, provider)
+    options = runtime.SessionOptions()
+    # The default thread pool spins: 32-92 % of a core for a network that needs 1 %.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = WARNING_SEVERITY
+    try:
+        session = runtime.InferenceSession(os.fspath(path), options, providers=wanted)
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ModelError(
+            f"{path} ({path.stat().st_size} bytes) is not an ONNX model that can be opened: {_first_line(error)} "
+            "Is it whole? Wanted: a file written by 'auricle export'."
+        ) from error
+    session.disable_fallback()
+    running = session.get_providers()  # what was asked for, less what fell back silently
+    runs_cuda = PROVIDERS["cuda"] in running
+    if provider == "cuda" and not runs_cuda:
+        raise DeviceError(
+            f"CUDA was asked for, but ONNX Runtime {runtime.__version__} could not start it and would run on "
+            f"{', '.join(running)}. Wanted: an NVIDIA driver, CUDA and cuDNN of the versions its GPU build needs (its own "
+            "message is above). Or use --provider cpu."
+        )
+    return session, "cuda" if runs_cuda else "cpu"
+
+
+def _wanted_providers(runtime: Any, provider: str) -> list[str]:
+    if provider not in ("auto", *PROVIDERS):
+        raise DeviceError(f"{provider!r} is not a provider. Wanted: auto, {', '.join(PROVIDERS)}.")
+    installed = runtime.get_available_providers()
+    has_cuda = PROVIDERS["cuda"] in installed
+    if provider == "cuda" and not has_cuda:
+        raise DeviceError(
+            f"CUDA was asked for, but the installed ONNX Runtime {runtime.__version__} is built for "
+            f"{', '.join(installed)} only. Wanted: pip uninstall onnxruntime; pip install 'auricle-runtime[gpu]'. "
+            "Or use --provider cpu."
+        )
+    return [PROVIDERS["cuda"], PROVIDERS["cpu"]] if has_cuda and provider != "cpu" else [PROVIDERS["cpu"]]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].removeprefix("[ONNXRuntimeError] : ")

@@ -1,0 +1,115 @@
+"""For people: live bars where the output is a terminal, plain lines where it is not.
+
+    level        ████████░░░░░░░░░░░░  -24 dB      12.3 s
+    smoke_alarm  ███████████████████░  0.97
+    doorbell     ░░░░░░░░░░░░░░░░░░░░  0.01
+       9.87 s  smoke_alarm  0.97
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TextIO
+
+import numpy as np
+
+from auricle_shared.events import Event
+from auricle_shared.stream import StreamFrames
+
+from ..sources import Block
+from . import Sink
+
+BAR_CELLS = 20
+QUIET_DB = -60.0
+"""level at which the bar is empty; 0 dB is full scale"""
+REDRAW_SECONDS = 0.1
+MAX_BARS = 16
+"""classes shown; of a model with more, the highest scores"""
+LAST_EVENTS = 6
+CLEAR_LINE, CLEAR_BELOW = "\033[K", "\033[J"
+
+
+class PlainLines(Sink):
+    """A line when an event begins and one when it is over."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def event(self, event: Event) -> None:
+        self._stream.write(event_line(event) + "\n")
+        self._stream.flush()
+
+
+class TerminalBars(Sink):
+    """Redraws a few lines in place, at most ten times a second; needs nothing but ANSI sequences."""
+
+    def __init__(self, stream: TextIO, labels: Sequence[str]) -> None:
+        self._stream, self._labels = stream, labels
+        self._highest = np.zeros(len(labels), np.float32)
+        self._peak = 0.0
+        self._seconds = 0.0
+        self._events: deque[str] = deque(maxlen=LAST_EVENTS)
+        self._lines_drawn = 0
+        self._next_draw = 0.0
+        self._drawn = False
+        self._cells = "█░" if _can_show(stream, "█░") else "#."
+
+    def heard(self, block: Block, frames: StreamFrames) -> None:
+        if self._drawn:  # what is shown is the highest since the picture before
+            self._highest[:], self._peak, self._drawn = 0.0, 0.0, False
+        if len(block.samples):
+            self._peak = max(self._peak, float(np.abs(block.samples).max()))
+            self._seconds = block.start_seconds
+        if len(frames.scores):
+            self._highest = np.maximum(self._highest, frames.scores.max(axis=0))
+        if time.monotonic() >= self._next_draw:
+            self._draw()
+            self._next_draw = time.monotonic() + REDRAW_SECONDS
+
+    def event(self, event: Event) -> None:
+        self._events.append(event_line(event))
+        self._next_draw = 0.0
+
+    def close(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        columns, rows = shutil.get_terminal_size()
+        lines = [line[: columns - 1] for line in self._lines()][: rows - 1]
+        up = f"\033[{self._lines_drawn}A" if self._lines_drawn else ""
+        self._stream.write(up + "".join(line + CLEAR_LINE + "\n" for line in lines) + CLEAR_BELOW)
+        self._stream.flush()
+        self._lines_drawn, self._drawn = len(lines), True
+
+    def _lines(self) -> list[str]:
+        shown = sorted(np.argsort(-self._highest, kind="stable")[:MAX_BARS].tolist())
+        width = max(5, *(len(self._labels[i]) for i in shown))
+        level_db = 20 * math.log10(max(self._peak, 1e-6))
+        level = f"{'level':{width}}  {bar(1 - level_db / QUIET_DB, self._cells)}  {level_db:4.0f} dB  {self._seconds:8.1f} s"
+        scores = [f"{self._labels[i]:{width}}  {bar(self._highest[i], self._cells)}  {self._highest[i]:.2f}" for i in shown]
+        return [level, *scores, *self._events]
+
+
+def bar(share: float, cells: str) -> str:
+    """A bar that is full at 1 and empty at 0 and below; `cells` are a full and an empty one."""
+    full = round(min(1.0, max(0.0, float(share))) * BAR_CELLS)
+    return cells[0] * full + cells[1] * (BAR_CELLS - full)
+
+
+def event_line(event: Event) -> str:
+    if event.offset_seconds is None:
+        return f"{event.onset_seconds:8.2f} s  {event.label}  {event.score:.2f}"
+    length = event.offset_seconds - event.onset_seconds
+    return f"{event.offset_seconds:8.2f} s  {event.label}  over after {length:.2f} s, highest score {event.score:.2f}"
+
+
+def _can_show(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
