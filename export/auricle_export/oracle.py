@@ -1,0 +1,69 @@
+"""The classifier's body run by NumPy alone: a third opinion beside torch and ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from auricle_shared.decision import frame_scores
+from auricle_shared.metadata import ModelMetadata
+from auricle_shared.scorer import ScoredFrames
+from auricle_trainer.models.classifier import Classifier
+from torch import Tensor, nn
+
+
+class NumpyArrays:
+    """NumPy, and the layers written out."""
+
+    concatenate = staticmethod(np.concatenate)
+    flip = staticmethod(np.flip)
+    log = staticmethod(np.log)
+
+    @staticmethod
+    def linear(layer: nn.Linear, x: np.ndarray) -> np.ndarray:
+        return x @ number(layer.weight).T + number(layer.bias)
+
+    @staticmethod
+    def dropout(layer: nn.Dropout, x: np.ndarray) -> np.ndarray:
+        return x
+
+    @staticmethod
+    def gru(layer: nn.GRU, x: np.ndarray, hidden: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Cho et al. (EMNLP 2014) with the reset gate after the product, as cuDNN and torch have it."""
+        last = []
+        for i, h in enumerate(hidden):
+            w, r, b_w, b_r = (
+                number(getattr(layer, f"{name}_l{i}")) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            rows = []
+            for t in range(x.shape[1]):
+                reset_in, update_in, new_in = np.split(x[:, t] @ w.T + b_w, 3, axis=-1)
+                reset_h, update_h, new_h = np.split(h @ r.T + b_r, 3, axis=-1)
+                reset, update = _sigmoid(reset_in + reset_h), _sigmoid(update_in + update_h)
+                h = (1 - update) * np.tanh(new_in + reset * new_h) + update * h
+                rows.append(h)
+            x = np.stack(rows, axis=1)
+            last.append(h)
+        return x, last
+
+
+class NumpyScorer:
+    """A scorer in NumPy at float32; slow, and nobody else's kernels."""
+
+    def __init__(self, model: Classifier, metadata: ModelMetadata) -> None:
+        self._model, self.metadata = model, metadata
+
+    def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        network_forward: Any = self._model.step
+        logits, after = network_forward(NumpyArrays, number, audio, state)
+        return ScoredFrames(logits, frame_scores(logits, self.metadata.activation, self.metadata.temperature), after)
+
+
+def number(value: Tensor) -> np.ndarray:
+    array: np.ndarray = value.detach().cpu().numpy()
+    return array
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1.0 + np.tanh(0.5 * x))

@@ -1,0 +1,181 @@
+"""Proof that the exported file gives the numbers of training: two scorers on the same audio, in every shape it comes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import numpy as np
+from auricle_shared.pack import Pack, to_float
+from auricle_shared.scorer import ScoredFrames, Scorer, zero_state
+from auricle_shared.spectrogram import pad_to_hop
+
+LOGITS_BOUND, SCORES_BOUND, STATE_BOUND = 1e-4, 1e-5, 1e-5
+BLOCK_FRAMES = (1, 2, 3, 7, 8, 100)
+CARRIED_SECONDS = 600.0
+BLOCK_SECONDS = 6.0
+
+
+@dataclass
+class Difference:
+    """Largest absolute differences found so far."""
+
+    logits: float = 0.0
+    scores: float = 0.0
+    state: float = 0.0
+
+    def note(self, a: ScoredFrames, b: ScoredFrames) -> None:
+        self.logits = max(self.logits, _largest(a.logits - b.logits))
+        self.scores = max(self.scores, _largest(a.scores - b.scores))
+        self.state = max(self.state, _largest(a.state - b.state))
+
+    @property
+    def passed(self) -> bool:
+        return self.logits <= LOGITS_BOUND and self.scores <= SCORES_BOUND and self.state <= STATE_BOUND
+
+    def to_dict(self) -> dict[str, float]:
+        return {"logits": self.logits, "scores": self.scores, "state": self.state}
+
+
+@dataclass
+class ParityReport:
+    checks: dict[str, Difference] = field(default_factory=dict)
+    warnings: str = ""
+    """what ONNX Runtime printed; must be empty"""
+    largest_score: float = 0.0
+    smallest_top_score: float = 1.0
+
+    @property
+    def passed(self) -> bool:
+        return all(d.passed for d in self.checks.values()) and not self.warnings
+
+    def to_dict(self) -> dict[str, Any]:
+        worst = {key: max(d.to_dict()[key] for d in self.checks.values()) for key in ("logits", "scores", "state")}
+        return {
+            "passed": self.passed,
+            "max_abs_error": worst["scores"],
+            "logits_max_abs_error": worst["logits"],
+            "state_max_abs_error": worst["state"],
+            "bounds": {"logits": LOGITS_BOUND, "scores": SCORES_BOUND, "state": STATE_BOUND},
+            "blocks": {name: d.to_dict() for name, d in self.checks.items()},
+            "top_scores": [self.smallest_top_score, self.largest_score],
+            "warnings": self.warnings,
+        }
+
+    def as_text(self) -> str:
+        lines = [f"{'what':34}  logits    scores    state"]
+        for name, d in self.checks.items():
+            mark = "" if d.passed else "   <- too far apart"
+            lines.append(f"{name:34}  {d.logits:.1e}   {d.scores:.1e}   {d.state:.1e}{mark}")
+        lines.append(f"{'bound':34}  {LOGITS_BOUND:.1e}   {SCORES_BOUND:.1e}   {STATE_BOUND:.1e}")
+        if self.warnings:
+            lines.append(f"ONNX Runtime printed warnings:\n{self.warnings}")
+        lines.append("parity holds" if self.passed else "PARITY FAILS: do not use this model")
+        return "\n".join(lines)
+
+
+def compare(
+    reference: Scorer,
+    candidate: Scorer,
+    pack: Pack | None = None,
+    carried_seconds: float = CARRIED_SECONDS,
+    oracle: Scorer | None = None,
+) -> ParityReport:
+    """Run both scorers over the same audio: whole clips, blocks of many sizes, several streams, a long carried state.
+
+    Args:
+        reference: what was trained. candidate: what was exported.
+        pack: real clips to use beside the made audio.
+        oracle: a third scorer, compared with the candidate on a short piece.
+    """
+    report = ParityReport()
+    hop, rate = reference.metadata.hop_samples, reference.metadata.rate_hz
+    long = made_audio(carried_seconds, rate)
+    block_audio = _whole_hops(long[: round(BLOCK_SECONDS * rate)], hop)
+    with captured_stderr() as printed:
+        for name, clip in _clips(pack, rate):
+            _compare_blocks(report, f"whole clips, {name}", reference, candidate, pad_to_hop(clip, hop)[None], [10**9])
+        for frames in BLOCK_FRAMES:
+            _compare_blocks(report, f"blocks of {frames} frames", reference, candidate, block_audio[None], [frames])
+        ragged = np.random.default_rng(5).integers(1, 30, size=1000).tolist()
+        _compare_blocks(report, "ragged blocks", reference, candidate, block_audio[None], ragged)
+        three = np.stack([block_audio, block_audio[::-1], np.roll(block_audio, rate)])
+        _compare_blocks(report, "3 streams in a batch", reference, candidate, three, [13])
+        carried = _whole_hops(long, hop)[None]
+        name = f"{carried_seconds / 60:g} minutes of carried state"
+        _compare_blocks(report, name, reference, candidate, carried, [100])
+        if oracle is not None:
+            short = _whole_hops(long[: 2 * rate], hop)[None]
+            _compare_blocks(report, "NumPy oracle", oracle, candidate, short, [100])
+        printed.seek(0)
+        report.warnings = printed.read().decode(errors="replace").strip()
+    return report
+
+
+def made_audio(seconds: float, rate_hz: int, seed: int = 0) -> np.ndarray:
+    """Noise whose level and colour wander, tones, clicks, silence and full scale: float32 [n]."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * rate_hz)
+    t = np.arange(n) / rate_hz
+    level = 10 ** (-1.5 + 1.5 * np.sin(2 * np.pi * t / 7.3))
+    audio = level * rng.standard_normal(n) * 0.3
+    audio += 0.5 * np.sin(2 * np.pi * (200 + 150 * np.sin(t)) * t) * (np.sin(2 * np.pi * t / 1.7) > 0.3)
+    audio[rng.integers(0, n, size=max(1, n // rate_hz))] = 1.0
+    audio[(t % 11.0) < 1.0] = 0.0
+    return np.clip(audio, -1.0, 1.0).astype(np.float32)
+
+
+def _clips(pack: Pack | None, rate_hz: int) -> Iterator[tuple[str, np.ndarray]]:
+    if pack is None or not len(pack):
+        for k in range(8):
+            yield "made", made_audio(0.3 + 0.37 * k, rate_hz, seed=k + 1)
+        return
+    for i in np.linspace(0, len(pack) - 1, num=min(24, len(pack))).astype(int):
+        yield "recorded", to_float(pack.audio(int(i)))
+
+
+def _compare_blocks(
+    report: ParityReport, name: str, a: Scorer, b: Scorer, audio: np.ndarray, frames: list[int]
+) -> None:
+    """Feed the same blocks to both, each carrying its own state."""
+    hop, position, turn = a.metadata.hop_samples, 0, 0
+    difference = report.checks.setdefault(name, Difference())
+    state_a, state_b = zero_state(a.metadata, len(audio)), zero_state(b.metadata, len(audio))
+    while position < audio.shape[1]:
+        block = np.ascontiguousarray(audio[:, position : position + frames[turn % len(frames)] * hop])
+        from_a, from_b = a(block, state_a), b(block, state_b)
+        difference.note(from_a, from_b)
+        top = from_b.scores.max(axis=-1)
+        report.largest_score = max(report.largest_score, float(top.max()))
+        report.smallest_top_score = min(report.smallest_top_score, float(top.min()))
+        state_a, state_b = from_a.state, from_b.state
+        position, turn = position + block.shape[1], turn + 1
+
+
+def _whole_hops(audio: np.ndarray, hop: int) -> np.ndarray:
+    return audio[: len(audio) // hop * hop]
+
+
+def _largest(difference: np.ndarray) -> float:
+    """The largest absolute value; a NaN counts as infinitely far."""
+    return float(np.nan_to_num(np.abs(difference), nan=np.inf).max(initial=0.0))
+
+
+@contextmanager
+def captured_stderr() -> Iterator[IO[bytes]]:
+    """Everything that goes to file descriptor 2, also from C++, in a file instead."""
+    with tempfile.TemporaryFile() as printed:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(printed.fileno(), 2)
+        try:
+            yield printed
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

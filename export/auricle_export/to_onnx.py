@@ -1,0 +1,39 @@
+"""A classifier becomes one ONNX file: audio and state in; logits, scores and the next state out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from auricle_shared.files import write_whole
+from auricle_shared.metadata import ModelMetadata
+from auricle_trainer.models.classifier import Classifier
+
+from .recorder import Recorder
+
+
+def build_model(classifier: Classifier, metadata: ModelMetadata) -> onnx.ModelProto:
+    """The classifier as an ONNX model with open batch and length.
+
+    Inputs: audio [batch, samples] (whole hops), state [batch, state_size], both float32. Outputs: logits and scores
+    [batch, frames, classes], next_state [batch, state_size].
+    """
+    classifier.eval()
+    graph = Recorder()
+    size, classes = metadata.state_size, len(metadata.labels)
+    audio = graph.input("audio", ["batch", "samples"])
+    state = graph.input("state", ["batch", size])
+    logits, after = classifier.step(graph, graph.constant, audio, state)
+    scaled = logits if metadata.temperature == 1.0 else logits * np.float32(1.0 / metadata.temperature)
+    scores = graph.softmax(scaled) if metadata.activation == "softmax" else graph.sigmoid(scaled)
+    graph.output("logits", logits, ["batch", "frames", classes])
+    graph.output("scores", scores, ["batch", "frames", classes])
+    graph.output("next_state", after, ["batch", size])
+    return graph.model("auricle", metadata.to_strings())
+
+
+def write_model(path: Path, classifier: Classifier, metadata: ModelMetadata) -> None:
+    """Build the model and write it so that an old file stays whole until the new one is."""
+    data = build_model(classifier, metadata).SerializeToString()
+    write_whole(path, lambda file: file.write(data))

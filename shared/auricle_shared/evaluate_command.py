@@ -1,0 +1,139 @@
+"""`auricle evaluate`: one command for a run, a checkpoint and an exported model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .pack import Pack
+
+QUIET_ROOM_DB = -60.0
+BACKGROUND_SECONDS = 60.0
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="A pack, or a plain folder of recordings.")
+@click.option("--split", default="test", show_default=True, help="Which clips; 'all' for every one.")
+@click.option("--where", metavar="COLUMN=VALUE", help="Only clips with this fold, speaker or group (then of any split).")
+@click.option("--stream", is_flag=True, help="Also with the state carried through all clips in random order.")
+@click.option("--background", type=click.Path(path_type=Path), help="Played between the clips with --stream.")
+@click.option("--seed", default=0, show_default=True, help="Order of the clips with --stream.")
+@click.option("--checkpoints", type=click.Choice(["best", "all"]), default="best", help="'all': a table of a run's.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print).")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG file.")
+def evaluate(
+    model: Path,
+    data: Path,
+    split: str,
+    where: str | None,
+    stream: bool,
+    background: Path | None,
+    seed: int,
+    checkpoints: str,
+    json_file: Path | None,
+    picture: Path | None,
+) -> None:
+    """Score labelled clips with MODEL: a model.onnx, a run's folder or a checkpoint.
+
+    \b
+    Example:
+      auricle evaluate runs/first --data recordings
+      auricle evaluate model.onnx --data recordings --stream --json figures.json
+    """
+    from .accuracy import as_text
+    from .evaluate import evaluate as evaluate_clips
+    from .files import write_text
+    from .pack import open_data
+    from .scorer import open_scorer
+
+    paths = sorted((model / "checkpoints").glob("*.pt")) if checkpoints == "all" else [model]
+    if not paths:
+        raise click.UsageError(f"--checkpoints all needs a run's folder with checkpoints; {model} has none.")
+    results = {}
+    for path in paths:
+        scorer = open_scorer(path)
+        pack = open_data(data, scorer.metadata.rate_hz)
+        clips = chosen_clips(pack, split, where)
+        noise = background_audio(background, scorer.metadata.rate_hz) if stream else None
+        results[path.name] = evaluate_clips(scorer, pack, clips, noise, seed, progress=_progress)
+    result = results[paths[0].name]
+    if checkpoints == "all":
+        click.echo("\n".join(_table(results)))
+    elif str(json_file) != "-":
+        click.echo(as_text(result))
+        if stream:
+            carried = result["stream"]
+            change = 100 * (carried["accuracy"] - result["accuracy"])
+            click.echo(
+                f"\nstate carried: got {carried['correct']} of {carried['n']}: {100 * carried['accuracy']:.2f} % "
+                f"({change:+.2f} points)"
+            )
+    if json_file is not None:
+        text = json.dumps(results if checkpoints == "all" else result, indent=2, ensure_ascii=False)
+        if str(json_file) == "-":
+            click.echo(text)
+        else:
+            write_text(json_file, text + "\n")
+    if picture is not None:
+        _draw(result, picture)
+
+
+def chosen_clips(pack: Pack, split: str, where: str | None) -> list[int]:
+    """Indices of the clips of a split, or of those with a value in a column.
+
+    Raises DataError for a column that packs do not have.
+    """
+    from .errors import DataError
+
+    if where is None:
+        return pack.select("" if split == "all" else split)
+    column, equals, value = where.partition("=")
+    if not equals or column not in ("fold", "speaker", "group", "split"):
+        raise DataError(f"--where {where}: wanted fold=…, speaker=…, group=… or split=….")
+    return [i for i, c in enumerate(pack.clips) if getattr(c, column) == value]
+
+
+def background_audio(path: Path | None, rate_hz: int) -> np.ndarray:
+    """Audio to play between clips: recordings, or white noise of a quiet room (-60 dB re full scale)."""
+    import numpy as np
+
+    from .pack import open_data, to_float
+
+    samples = round(BACKGROUND_SECONDS * rate_hz)
+    if path is None:
+        return (np.random.default_rng(3).standard_normal(samples) * 10 ** (QUIET_ROOM_DB / 20)).astype(np.float32)
+    return to_float(np.asarray(open_data(path, rate_hz).samples[: 20 * samples]))
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    lines = [f"{'checkpoint':20}  accuracy  95 % interval    correct of n"]
+    for name, r in results.items():
+        low, high = r["interval_95"]
+        lines.append(
+            f"{name:20}  {100 * r['accuracy']:6.2f} %  {100 * low:5.2f} to {100 * high:5.2f}   {r['correct']} of {r['n']}"
+        )
+    return lines
+
+
+def _draw(result: dict[str, Any], picture: Path) -> None:
+    from .errors import AuricleError
+
+    try:
+        from auricle_trainer.metrics.plots import confusion_figure, save
+    except ImportError as error:
+        raise AuricleError("--picture needs auricle-trainer (it draws with matplotlib).") from error
+    save(confusion_figure(result), picture)
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[Kclips {done}/{total}" + ("\n" if done == total else ""))
+        sys.stderr.flush()
