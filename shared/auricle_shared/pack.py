@@ -17,7 +17,9 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from .files import aside, sync_folder
 from .metadata import BACKGROUND, RESAMPLER
 
 FORMAT = 1
+FOLDERS = "auricle.folders"
+"""Entry-point group of the function (path, rate_hz) -> Pack that reads plain recordings"""
 ACTIVE_FRAME_SECONDS = 0.02
 ACTIVE_RANGE_DB = 25.0
 
@@ -179,6 +183,33 @@ def is_pack(path: str | Path) -> bool:
     return (Path(path) / "dataset.json").is_file()
 
 
+def open_data(path: str | Path, rate_hz: int) -> Pack:
+    """What is given as --data: a pack, or plain recordings, which the trainer packs once and keeps beside them.
+
+    Raises:
+        DataError: nothing there, a pack of another rate, or plain recordings without the trainer installed.
+    """
+    path = Path(path)
+    if is_pack(path):
+        pack = Pack.open(path)
+        if pack.rate_hz != rate_hz:
+            raise DataError(
+                f"{path} has a rate of {pack.rate_hz} Hz; wanted {rate_hz} Hz. "
+                f"Import the recordings again with --rate {rate_hz}."
+            )
+        return pack
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Wanted: a pack, a folder of class folders, a CSV manifest or a pickle.")
+    points = list(entry_points(group=FOLDERS))
+    if not points:
+        raise DataError(
+            f"{path} is not a pack, and reading plain recordings needs the trainer, which is not installed: "
+            "pip install auricle-trainer, or run 'auricle import' where it is and copy the pack here."
+        )
+    opened: Pack = points[0].load()(path, rate_hz)
+    return opened
+
+
 class PackWriter:
     """Writes a pack beside its final place and renames it into place at the end; an exception leaves nothing behind.
 
@@ -189,6 +220,8 @@ class PackWriter:
     def __init__(self, path: str | Path, rate_hz: int, licence: str = "", overwrite: bool = False, **info: Any) -> None:
         self.path, self.rate_hz = Path(path), rate_hz
         self._info = {"licence": licence, **info}
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError(f"{self.path} is a file; a pack is a folder. Nothing was written.")
         if self.path.exists() and not (overwrite and is_pack(self.path)) and any(self.path.iterdir()):
             kind = "is already there (use --force to replace it)" if is_pack(self.path) else "is a folder with other files"
             raise DataError(f"{self.path} {kind}. Nothing was written.")
@@ -228,15 +261,20 @@ class PackWriter:
         """Set the split of every clip so far, in order."""
         self.clips = [replace(c, split=s) for c, s in zip(self.clips, splits, strict=True)]
 
+    def add_file(self, name: str, text: str) -> None:
+        """A further UTF-8 file inside the pack, such as the list of what could not be imported."""
+        (self._folder / name).write_text(text, encoding="utf-8")
+
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
             if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
                 self._finish()
         finally:
-            self._file.close()
+            with suppress(OSError):  # on a full disk, what is still buffered cannot be written either
+                self._file.close()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _finish(self) -> None:
@@ -267,8 +305,12 @@ class PackWriter:
         if self.path.exists():
             old = aside(self.path)
             self.path.rename(old)
-            self._folder.rename(self.path)
-            shutil.rmtree(old)
+            try:
+                self._folder.rename(self.path)
+            except OSError:
+                old.rename(self.path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
         else:
             self._folder.rename(self.path)
         sync_folder(self.path.parent)
