@@ -69,9 +69,9 @@ class LossSettings:
 class TrainingSettings:
     epochs: int = 40
     """one epoch: as many events as there are training clips"""
-    streams: int = 64
+    streams: int = 32
     """streams side by side: the batch"""
-    window_seconds: float = 2.0
+    window_seconds: float = 1.5
     """audio of each stream a step sees; the gradient goes this far back, the state further"""
     learning_rate: float = 3e-3
     """peak, after warm-up; falls to 0 along a cosine"""
