@@ -1,0 +1,94 @@
+"""Fixtures for all tests. NumPy only: the light environment has neither torch nor librosa nor onnx."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+TINY_MODEL = Path(__file__).parent / "data" / "tiny.onnx"
+
+# The machine may be busy, so no deadline; CI must say the same about the same commit, so no new examples there.
+settings.register_profile("auricle", deadline=None, derandomize=IN_CI)
+settings.load_profile("auricle")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if IN_CI and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("CI=true, and tests were skipped: in CI everything runs or fails.", red=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IN_CI and reporter is not None and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def require_peer() -> Callable[[str], NoReturn]:
+    """Call it with words when a real peer (a sound server, data) is missing: a failure in CI, elsewhere a skip."""
+
+    def missing(reason: str) -> NoReturn:
+        if IN_CI:
+            pytest.fail(f"{reason} CI=true: nothing is skipped here.", pytrace=False)
+        pytest.skip(reason)
+
+    return missing
+
+
+@pytest.fixture(scope="session")
+def auricle_data(require_peer: Callable[[str], NoReturn]) -> Path:
+    """The folder with the real data sets (fsdd, esc10, speech_commands, background, negatives)."""
+    given = os.environ.get("AURICLE_DATA", "")
+    if not given:
+        require_peer("Needs real recordings: set AURICLE_DATA to the folder that holds fsdd, speech_commands, ....")
+    folder = Path(given)
+    if not (folder / "speech_commands").is_dir():
+        require_peer(f"AURICLE_DATA = {given} holds no folder speech_commands.")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:  # loaded by the test's own module, never by this one
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Path:
+    """A small trained model.onnx; tests/data/make_tiny.py made it."""
+    if not TINY_MODEL.is_file():
+        pytest.fail(f"{TINY_MODEL} is missing; tests/data/make_tiny.py makes it.", pytrace=False)
+    return TINY_MODEL
+
+
+@pytest.fixture(scope="session")
+def run_auricle() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """run_auricle("inspect", path, check=False): the real command, as a process of its own."""
+
+    def run(*arguments: object, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "auricle_shared.command", *map(str, arguments)]
+        options.setdefault("timeout", 240)
+        result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, **options)
+        if check and result.returncode:
+            pytest.fail(f"{' '.join(command)} ended with {result.returncode}:\n{result.stdout}\n{result.stderr}")
+        return result
+
+    return run
