@@ -30,6 +30,10 @@ FIRST_BLOCK_SECONDS = 6.0
 POLL_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
 """Closing a stream whose server hangs would hang too; after this long it is left behind."""
+NO_MICROPHONE = (
+    "No microphone was found. Plug one in, or start the sound server (PipeWire, PulseAudio) of this user; in a container, "
+    "pass the sound devices through. Recordings (--wav) and pipes (--stdin) work without."
+)
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,7 @@ def find_microphone(wanted: str | None) -> MicrophoneInfo:
     """
     found = list_microphones()
     if not found:
-        raise DeviceError(
-            "No microphone was found. Plug one in, or start the sound server (PipeWire, PulseAudio) of this user; in a "
-            "container, pass the sound devices through. Recordings (--wav) and pipes (--stdin) work without."
-        )
+        raise DeviceError(NO_MICROPHONE)
     if wanted is None:
         fitting = [m for m in found if m.is_default] or found[:1]
     elif wanted.isdecimal():

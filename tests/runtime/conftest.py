@@ -1,0 +1,140 @@
+"""A private sound server with a virtual microphone: a real peer, no sound card and no privileges needed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auricle_shared.audio import write_wav
+
+RATE_HZ = 16000
+NEEDED = ("pulseaudio", "pactl", "paplay")
+
+
+@pytest.fixture(scope="session")
+def two_tones(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Writes (once per rate) 8 s of faint noise with a 300 Hz tone from 2 to 3 s and a 3 kHz tone from 5 to 6 s."""
+    folder = tmp_path_factory.mktemp("tones")
+
+    def write(rate_hz: int) -> Path:
+        path = folder / f"tones_{rate_hz}.wav"
+        if not path.exists():
+            write_wav(path, tones(rate_hz), rate_hz)
+        return path
+
+    return write
+
+
+def tones(rate_hz: int) -> np.ndarray:
+    t = np.arange(8 * rate_hz) / rate_hz
+    noise = np.random.default_rng(1).normal(0, 1e-4, len(t))
+    low = np.where((t >= 2) & (t < 3), np.sin(2 * np.pi * 300 * t), 0)
+    high = np.where((t >= 5) & (t < 6), np.sin(2 * np.pi * 3000 * t), 0)
+    return (noise + 0.3 * (low + high)).astype(np.float32)
+
+
+Auricle = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def auricle() -> Auricle:
+    """Runs the real command in a process of its own."""
+
+    def run(
+        *args: object, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command(*args), input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=timeout
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "auricle_shared.command", *map(str, args)]
+
+
+class SoundServer:
+    """A PulseAudio of our own; what is played into `vmic` is what its only microphone hears."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.chmod(0o700)
+        socket = folder / "native"
+        self.env = {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_SERVER": f"unix:{socket}",
+            "HOME": str(folder),  # no asoundrc and no cookie of whoever runs the tests
+        }
+        self._process = subprocess.Popen(
+            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes", "--use-pid-file=no",
+             f"--load=module-native-protocol-unix socket={socket} auth-anonymous=1"],
+            env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._wait_until_up()
+        self.plug_in()
+
+    def plug_in(self) -> None:
+        self.control("load-module", "module-null-sink", "sink_name=vmic", "rate=48000", "channels=1")
+        self.control("load-module", "module-remap-source", "source_name=vmic_in", "master=vmic.monitor", "channels=1")
+        self.control("set-default-source", "vmic_in")
+        self.control("set-default-sink", "vmic")
+
+    def unplug(self) -> None:
+        self.control("unload-module", "module-remap-source")
+        self.control("unload-module", "module-null-sink")
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def play(self, wav: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["paplay", "--latency-msec=20", "--device=vmic", str(wav)], env=self.env)
+
+    def control(self, *args: str) -> None:
+        subprocess.run(["pactl", *args], env=self.env, check=True, stdout=subprocess.DEVNULL, timeout=10)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _wait_until_up(self) -> None:
+        for _ in range(100):
+            if not subprocess.run(["pactl", "info"], env=self.env, capture_output=True, timeout=10).returncode:
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError("The private PulseAudio did not answer within 5 s.")
+
+
+@pytest.fixture
+def sound_server() -> Iterator[SoundServer]:
+    """Fails in CI where PulseAudio is missing; elsewhere skips and says what to install."""
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    try:
+        import sounddevice  # noqa: F401
+    except (ImportError, OSError) as error:
+        missing.append(f"sounddevice with PortAudio ({error})")
+    if missing:
+        reason = f"no virtual microphone: {', '.join(missing)} missing (apt install libportaudio2 pulseaudio " \
+                 "pulseaudio-utils libasound2-plugins; pip install sounddevice)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="auricle-sound-") as folder:  # a socket's path must be short
+        server = SoundServer(Path(folder))
+        try:
+            yield server
+        finally:
+            server.stop()
