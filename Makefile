@@ -1,0 +1,150 @@
+# Two commands to begin with: `make demo` and `make test`. `make` alone lists them all.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV ?= .venv
+LIGHT_VENV ?= .venv-light
+CONFIG ?= gru
+RUN ?= runs/$(CONFIG)
+MODEL ?= $(RUN)/model.onnx
+PYTEST_WORKERS ?= 2
+BIN := $(VENV)/bin
+LIGHT_BIN := $(LIGHT_VENV)/bin
+PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml export/pyproject.toml
+PACKAGES := shared runtime trainer export
+SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1
+DEMO_FLAGS := $(if $(QUICK),--quick)
+
+# Idle OpenMP threads must sleep: spinning makes training up to 12 times slower on a machine that does something else.
+export OMP_WAIT_POLICY ?= PASSIVE
+# The build back end comes from the same list of exact versions (older pip reads the first name, newer the second).
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# pip's output shortened to large downloads and counts, so that minutes do not pass in silence.
+SHOW_PIP := awk '/^Collecting /{n++; if (n % 20 == 0) {print "      " n " packages looked up"; fflush()}} \
+	/^ *Downloading .*\([0-9.]+ [MG]B\)/{print "      downloading " $$2 " " $$3 " " $$4; fflush()} \
+	/^Installing collected/{print "      installing " gsub(/,/, ",") + 1 " packages"; fflush()}'
+
+.PHONY: help
+help:  ## this list
+	@echo "Auricle: train a small sound classifier, export it to one ONNX file, hear it live."
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@echo
+	@echo "Without an NVIDIA GPU, torch's CPU build saves some gigabytes: in front of the first command, write"
+	@echo "  PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu"
+
+.PHONY: demo
+demo: setup  ## train on the made alarm set, export, check parity, hear a recording (QUICK=1: smaller)
+	@$(BIN)/python -m auricle_export.demo $(DEMO_FLAGS)
+
+.PHONY: setup
+setup: $(VENV)/.installed  ## the environment in .venv, exact versions from constraints.txt
+
+$(VENV)/.installed: constraints.txt $(PROJECTS)
+	@echo "Environment: making $(VENV) (about 2 minutes and 1.5 GB with torch's CPU build)"
+	@$(call make_venv,$(VENV))
+	@echo "  [2/2] installing (torch is the large one)"
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' -e ./trainer -e ./export \
+		pytest pytest-timeout pytest-xdist hypothesis librosa ruff mypy psutil | $(SHOW_PIP)
+	@touch $@
+	@echo "  $(VENV) is ready; the command is $(BIN)/auricle"
+
+$(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyproject.toml
+	@echo "Light environment: making $(LIGHT_VENV), as on a device (about half a minute, 0.2 GB)"
+	@$(call make_venv,$(LIGHT_VENV))
+	@echo "  [2/2] installing"
+	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' \
+		pytest pytest-timeout hypothesis psutil | $(SHOW_PIP)
+	@touch $@
+
+.PHONY: train
+train: setup  ## DATA=recordings-or-pack [CONFIG=gru] [RUN=runs/gru] [FLAGS=...]
+	@$(call wanted,DATA,make train DATA=recordings CONFIG=gru RUN=runs/first)
+	@$(BIN)/auricle train '$(CONFIG)' --data '$(DATA)' --run '$(RUN)' $(FLAGS)
+
+.PHONY: export
+export: setup  ## RUN=runs/gru [MODEL=runs/gru/model.onnx]: write the model; fails when parity fails
+	@$(BIN)/auricle export '$(RUN)' '$(MODEL)'
+
+.PHONY: parity
+parity: setup  ## RUN=runs/gru [MODEL=...] [DATA=...]: compare checkpoint and model, block size by block size
+	@$(BIN)/auricle parity '$(RUN)' '$(MODEL)' $(if $(DATA),--data '$(DATA)')
+
+.PHONY: listen
+listen: setup  ## MODEL=model.onnx [FLAGS=...]: tell what the microphone hears
+	@$(BIN)/auricle listen '$(MODEL)' $(FLAGS)
+
+.PHONY: test
+test:  ## install what the tests need and run all of them, also in an environment without torch
+	@echo "[1/4] system packages"
+	@$(MAKE) --no-print-directory system-packages
+	@echo "[2/4] environment"
+	@$(MAKE) --no-print-directory setup
+	@echo "[3/4] tests of shared and runtime where torch, librosa and onnx are absent"
+	@$(MAKE) --no-print-directory test-light
+	@echo "[4/4] all tests (a few minutes)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --ignore=tests/runtime tests
+	@echo "      and those with a microphone and real time, one after the other"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/runtime
+	@echo "All tests passed."
+
+.PHONY: test-light
+test-light: $(LIGHT_VENV)/.installed  ## tests of shared and runtime in an environment without torch
+	@$(LIGHT_BIN)/python -c "import sys; from importlib.util import find_spec as find; \
+	found = [name for name in ('torch', 'librosa', 'onnx') if find(name)]; \
+	sys.exit(f'{found} can be imported in $(LIGHT_VENV); wanted: none of them.' if found else 0)"
+	@$(LIGHT_BIN)/python -m pytest -q tests/shared tests/runtime
+
+.PHONY: lint
+lint: setup  ## ruff and mypy
+	@echo "ruff check";  $(BIN)/ruff check $(PACKAGES) tests
+	@echo "ruff format"; $(BIN)/ruff format --check $(PACKAGES) tests
+	@echo "mypy";        $(BIN)/mypy
+
+.PHONY: format
+format: setup  ## let ruff format and sort
+	@$(BIN)/ruff format $(PACKAGES) tests
+	@$(BIN)/ruff check --fix $(PACKAGES) tests
+
+.PHONY: clean
+clean:  ## remove environments, the demo and caches; runs/ and packs/ stay
+	@rm -rf $(VENV) $(LIGHT_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: system-packages
+system-packages:  ## libraries for the microphone and a sound server for its tests (Debian, Ubuntu)
+	@missing=""; sudo=""; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "      no apt-get here; the tests need PortAudio, libsndfile and PulseAudio (pulseaudio, pactl, paplay)"; \
+		exit 0; \
+	fi; \
+	for package in $(SYSTEM_PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=" $$package"; \
+	done; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing+=" python3-venv"; \
+	if [ -z "$$missing" ]; then echo "      all there"; exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then \
+		sudo=sudo; \
+		command -v sudo >/dev/null || { echo "As root, first: apt-get install$$missing" >&2; exit 1; }; \
+	fi; \
+	echo "      installing$$missing"; \
+	$$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+
+# $(call make_venv,FOLDER)
+define make_venv
+$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"{sys.executable} is Python {sys.version.split()[0]}; \
+	wanted 3.11 or newer. Name another: make PYTHON=python3.12 ...")'; \
+echo "  [1/2] python -m venv $(1)"; \
+$(PYTHON) -m venv $(1) || { echo "python -m venv failed. On Debian: apt install python3-venv"; exit 1; }
+endef
+
+# $(call wanted,VARIABLE,EXAMPLE)
+define wanted
+if [ -z '$($(1))' ]; then echo "$(1)= is missing. Example: $(2)" >&2; exit 2; fi
+endef
