@@ -53,14 +53,14 @@ class EventDetector:
     def __init__(
         self, labels: Sequence[str | None], settings: Sequence[EventSettings], frame_seconds: float
     ) -> None:
-        self._columns = [i for i, label in enumerate(labels) if label is not None]
-        self._detectors = [
-            _ClassDetector(str(labels[i]), settings[i], frame_seconds) for i in self._columns
-        ]
+        columns = [i for i, label in enumerate(labels) if label is not None]
+        self._columns = _as_slice(columns)
+        self._detectors = [_ClassDetector(str(labels[i]), settings[i], frame_seconds) for i in columns]
         self._quiet_below = min((d.settings.on_threshold for d in self._detectors), default=math.inf)
         self._frame_seconds = frame_seconds
         longest = max((d.smoothing_frames for d in self._detectors), default=1)
-        self._history = np.zeros((longest - 1, len(self._columns)))
+        self._history = np.zeros((longest - 1, len(columns)))
+        self._is_quiet = True  # nothing in the history and no class could begin or end an event
 
     @classmethod
     def for_model(cls, metadata: ModelMetadata) -> EventDetector:
@@ -82,18 +82,29 @@ class EventDetector:
             Events in the order they became certain.
         """
         watched = scores[:, self._columns]
+        # A mean is never above its largest member: nothing can begin, and nothing has begun. Almost always the case.
+        if self._is_quiet and np.maximum.reduce(watched, None, initial=0.0) < self._quiet_below:
+            self._remember(watched)
+            return []
         kept = len(self._history)
         joined = np.concatenate([self._history, watched])
-        self._history = joined[len(joined) - kept :]
-        # A mean is never above its largest member: nothing can begin, and nothing has begun.
-        if joined.max(initial=0.0) < self._quiet_below and not any(d.busy for d in self._detectors):
-            return []
+        self._remember(watched)
         events: list[tuple[int, Event]] = []
         for column, detector in enumerate(self._detectors):
             n = detector.smoothing_frames
             sums = np.cumsum(np.concatenate([[0.0], joined[kept - n + 1 :, column]]))
             events += detector.update((sums[n:] - sums[:-n]) / n, start_seconds)
+        busy = any(detector.busy for detector in self._detectors)
+        self._is_quiet = not busy and self._history.max(initial=0.0) < self._quiet_below
         return [event for _, event in sorted(events, key=lambda e: e[0])]
+
+    def _remember(self, watched: np.ndarray) -> None:
+        """Keep the last frames, as many as the longest mean needs from before the next one."""
+        kept = len(self._history)
+        if len(watched) >= kept:
+            self._history = watched[len(watched) - kept :].copy()
+        else:
+            self._history = np.concatenate([self._history[len(watched) :], watched])
 
     def finish(self, end_seconds: float) -> list[Event]:
         """End of the stream: events that are still on end here."""
@@ -101,9 +112,17 @@ class EventDetector:
 
     def reset(self) -> None:
         """Forget the frames before a gap; events that were on should be ended with `finish` first."""
-        self._history[:] = 0.0
+        self._history = np.zeros_like(self._history)
+        self._is_quiet = True
         for detector in self._detectors:
             detector.reset()
+
+
+def _as_slice(columns: list[int]) -> slice | list[int]:
+    """Neighbouring columns as a slice: a view, where a list would copy at every call."""
+    if columns and columns == list(range(columns[0], columns[-1] + 1)):
+        return slice(columns[0], columns[-1] + 1)
+    return columns
 
 
 class _ClassDetector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from .scorer import Scorer, zero_state
 
 MAX_FRAMES_PER_CALL = 100
 """A longer piece is scored in several calls, so that memory stays bounded."""
+
+
+NOTHING = np.zeros(0, np.float32)
 
 
 class StreamFrames(NamedTuple):
@@ -32,21 +36,21 @@ class StreamingClassifier:
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self.metadata = scorer.metadata
-        self._hop = self.metadata.hop_samples
+        self._hop, self._rate_hz = self.metadata.hop_samples, self.metadata.rate_hz
         self._empty = np.zeros((0, len(self.metadata.labels)), np.float32)
         self.reset()
 
     def reset(self, at_seconds: float = 0.0) -> None:
         """Forget everything heard; the next sample is the first, at stream time `at_seconds`."""
         self._state = zero_state(self.metadata)
-        self._pending = np.zeros(0, np.float32)
+        self._pending = NOTHING
         self._start_seconds = at_seconds
         self._frames = 0
 
     @property
     def seconds(self) -> float:
         """Stream time up to which frames have been scored."""
-        return self._start_seconds + self._frames * self._hop / self.metadata.rate_hz
+        return self._start_seconds + self._frames * self._hop / self._rate_hz
 
     def feed(self, samples: np.ndarray) -> StreamFrames:
         """Score what is complete; the rest waits for the next call.
@@ -63,15 +67,17 @@ class StreamingClassifier:
                 f"Audio of shape {samples.shape} and type {samples.dtype} was fed; wanted one channel of floats in "
                 "[-1, 1] (divide 16-bit samples by 32768)."
             )
+        if samples.dtype != np.float32:
+            samples = samples.astype(np.float32)
         if len(self._pending):
             samples = np.concatenate([self._pending, samples])
         start = self.seconds
         whole = len(samples) // self._hop * self._hop
-        self._pending = samples[whole:].astype(np.float32)
+        self._pending = samples[whole:].copy() if whole < len(samples) else NOTHING
         if whole == 0:  # ONNX Runtime's GRU aborts the process on a sequence of length 0
             return StreamFrames(start, self._empty, self._empty)
-        ready = samples[:whole].astype(np.float32, copy=False)
-        if not np.isfinite(ready.sum()):
+        ready = samples[:whole]
+        if not math.isfinite(np.add.reduce(ready)):
             raise DataError("The audio holds values that are not numbers (NaN or infinity).")
         step = MAX_FRAMES_PER_CALL * self._hop
         if whole <= step:
@@ -82,7 +88,7 @@ class StreamingClassifier:
     def flush(self) -> StreamFrames:
         """The end of a clip: what is left is zero-padded to a whole hop and scored."""
         if not len(self._pending):
-            return self.feed(np.zeros(0, np.float32))
+            return self.feed(NOTHING)
         return self.feed(np.zeros(self._hop - len(self._pending), np.float32))
 
     def _score(self, samples: np.ndarray, start: float) -> StreamFrames:
