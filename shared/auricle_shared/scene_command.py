@@ -39,15 +39,11 @@ def scene(
       auricle scene recordings scene.wav --minutes 10 --snr 10 --seed 1
       auricle listen model.onnx --wav scene.wav
     """
-    import csv
-    import io
-
     from .audio import write_wav
     from .errors import DataError
-    from .files import write_text
     from .pack import open_data
     from .scenes import SceneSettings
-    from .write_scene import make_scene
+    from .write_scene import make_scene, write_event_table
 
     if scene_wav.suffix != ".wav":
         raise DataError(f"The scene's name is {scene_wav.name!r}; it must end in .wav.")
@@ -67,9 +63,5 @@ def scene(
     noise = open_data(background, rate_hz) if background else None
     audio, events = make_scene(pack, pack.select(split), noise, settings, 60 * minutes, seed)
     write_wav(scene_wav, audio, rate_hz)
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["label", "onset_seconds", "offset_seconds"])
-    rows.writerows([e.label, f"{e.onset_seconds:.3f}", f"{e.offset_seconds:.3f}"] for e in events)
-    write_text(scene_wav.with_suffix(".csv"), table.getvalue())
+    write_event_table(scene_wav.with_suffix(".csv"), events)
     click.echo(f"wrote {scene_wav} ({minutes:g} minutes) and {scene_wav.with_suffix('.csv')} ({len(events)} events)")

@@ -26,7 +26,8 @@ LOUDEST_DB = -9.0
 @dataclass(frozen=True)
 class SceneSettings:
     gap_seconds: float = 0.6
-    """mean of the exponentially drawn pause between events"""
+    """mean of the exponentially drawn pause between events, on top of gap_minimum_seconds"""
+    gap_minimum_seconds: float = 0.0
     adjoining: float = 0.2
     """share of events that follow the last one without a pause"""
     snr_low_db: float = 3.0
@@ -149,7 +150,8 @@ class SceneStreams:
     def mean_period_seconds(self) -> float:
         """Expected time from one event to the next."""
         seconds = np.mean([self.pack.clips[i].length_samples for i in self._clips]) / self.rate_hz
-        return float(seconds) + (1 - self.settings.adjoining) * self.settings.gap_seconds
+        gap = self.settings.gap_minimum_seconds + self.settings.gap_seconds
+        return float(seconds) + (1 - self.settings.adjoining) * gap
 
     def skip_to(self, number: int) -> None:
         """Go forward to window `number` without rendering."""
@@ -190,7 +192,8 @@ class SceneStreams:
 
     def _gap(self, stream: int) -> int:
         u = self._one(Purpose.GAP, stream, int(self._event[stream]))
-        return int(-np.log1p(-u) * self.settings.gap_seconds * self.rate_hz)
+        settings = self.settings
+        return int((settings.gap_minimum_seconds - np.log1p(-u) * settings.gap_seconds) * self.rate_hz)
 
     def _events_of(self, stream: int) -> list[Placed]:
         """Parts of events in this window; afterwards all times count from the next window's start."""

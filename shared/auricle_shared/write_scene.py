@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import DataError
+from .files import write_text
 from .metadata import BACKGROUND
 from .pack import Clip, Pack
 from .scenes import SceneSettings, SceneStreams, render
@@ -23,6 +27,22 @@ class SceneEvent:
     label: str
     onset_seconds: float
     offset_seconds: float
+
+
+def write_event_table(path: Path, events: Sequence[SceneEvent]) -> None:
+    """CSV with label, onset_seconds, offset_seconds."""
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["label", "onset_seconds", "offset_seconds"])
+    rows.writerows([e.label, f"{e.onset_seconds:.3f}", f"{e.offset_seconds:.3f}"] for e in events)
+    write_text(path, table.getvalue())
+
+
+def read_event_table(path: Path) -> list[SceneEvent]:
+    """What `write_event_table` wrote."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [SceneEvent(r["label"], float(r["onset_seconds"]), float(r["offset_seconds"])) for r in rows]
 
 
 class QuietRoom(Pack):
