@@ -6,12 +6,12 @@ A sub-command's module is imported when it is called, so that `auricle listen` n
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
 
 from . import __version__
+from .entry_points import load_entry_point
 from .errors import AuricleError
 
 GROUP = "auricle.commands"
@@ -20,17 +20,13 @@ GROUP = "auricle.commands"
 class LazyGroup(click.Group):
     """Finds sub-commands among the entry points and imports only the one that is called."""
 
-    def _points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=GROUP)}
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._points())
+        from importlib.metadata import entry_points
+
+        return sorted(point.name for point in entry_points(group=GROUP))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        point = self._points().get(cmd_name)
-        if point is None:
-            return None
-        command: click.Command = point.load()
+        command: click.Command | None = load_entry_point(GROUP, cmd_name)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -57,9 +53,9 @@ def auricle() -> None:
 def main() -> None:
     """Run the command; a user's mistake ends with words and exit code 1, never with a traceback."""
     try:
-        auricle.main(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        code = auricle.main(prog_name="auricle", standalone_mode=False)
+        if isinstance(code, int):  # click hands an Exit(code) back as a value
+            sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

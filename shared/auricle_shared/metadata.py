@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -114,6 +115,7 @@ class ModelMetadata:
                 f"{where} says its front end has the hash {values['spectrogram_hash']}, but its settings give "
                 f"{spectrogram.hash}. Somebody edited the file; export the run again."
             )
-        if found.activation not in ("softmax", "sigmoid") or not found.labels or found.temperature <= 0:
+        temperature_fits = math.isfinite(found.temperature) and found.temperature > 0
+        if found.activation not in ("softmax", "sigmoid") or not found.labels or not temperature_fits:
             raise ModelError(f"{where} has damaged metadata (activation, labels or temperature). Export the run again.")
         return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar
 
 from .errors import SettingsError
@@ -137,6 +139,8 @@ def from_table(kind: type[T], table: dict[str, Any], where: str) -> T:
         if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         plain = {"int": int, "float": float, "str": str, "bool": bool, "dict": dict}.get(wanted.split("[")[0])
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SettingsError(f"{where}.{key} is {value}; it must be a finite number.")
         if plain is not None and (not isinstance(value, plain) or (plain is int and isinstance(value, bool))):
             raise SettingsError(f"{where}.{key} is {value!r}; it must be of type {wanted}.")
         if wanted.startswith("tuple") and isinstance(value, list):
@@ -147,5 +151,15 @@ def from_table(kind: type[T], table: dict[str, Any], where: str) -> T:
 
 def settings_hash(settings: Any) -> str:
     """First 16 hex digits of the SHA-256 of the settings as canonical JSON."""
-    text = json.dumps(asdict(settings), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_canonical(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _canonical(value: Any) -> Any:
+    """Plain types; a float field is written as a float even where Python code gave it 20 for 20.0."""
+    if is_dataclass(value):
+        pairs = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: float(v) if str(f.type) == "float" else _canonical(v) for f, v in pairs}
+    if isinstance(value, Mapping):
+        return {key: _canonical(v) for key, v in value.items()}
+    return list(value) if isinstance(value, tuple) else value

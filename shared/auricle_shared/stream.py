@@ -59,7 +59,7 @@ class StreamingClassifier:
             samples: float32 [n] in [-1, 1], n >= 0.
 
         Raises:
-            DataError: not one-dimensional floating-point audio, or not finite.
+            DataError: not one-dimensional floating-point audio, or not finite; nothing of it was taken then.
         """
         samples = np.asarray(samples)
         if samples.ndim != 1 or samples.dtype.kind != "f":
@@ -69,6 +69,8 @@ class StreamingClassifier:
             )
         if samples.dtype != np.float32:
             samples = samples.astype(np.float32)
+        if not math.isfinite(np.add.reduce(samples)):
+            raise DataError("The audio holds values that are not numbers (NaN or infinity).")
         if len(self._pending):
             samples = np.concatenate([self._pending, samples])
         start = self.seconds
@@ -77,8 +79,6 @@ class StreamingClassifier:
         if whole == 0:  # ONNX Runtime's GRU aborts the process on a sequence of length 0
             return StreamFrames(start, self._empty, self._empty)
         ready = samples[:whole]
-        if not math.isfinite(np.add.reduce(ready)):
-            raise DataError("The audio holds values that are not numbers (NaN or infinity).")
         step = MAX_FRAMES_PER_CALL * self._hop
         if whole <= step:
             return self._score(ready, start)
