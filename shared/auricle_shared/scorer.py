@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -49,6 +48,8 @@ def open_scorer(path: str | Path) -> Scorer:
     Raises:
         ModelError: nothing is there, nothing installed reads it, or it is broken.
     """
+    from importlib.metadata import entry_points  # slow to load, and a device opens its model without it
+
     path = Path(path)
     if not path.exists():
         raise ModelError(f"{path} does not exist. Wanted: a model.onnx, a run's folder or a checkpoint (.pt).")
