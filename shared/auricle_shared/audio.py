@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import AuricleError, DataError, DeviceError
-from .pack import to_float
+from .pcm import to_float, to_int16
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1000, 768000
 MAX_SECONDS = 24 * 3600
@@ -142,7 +142,6 @@ def read_audio(path: str | Path, rate_hz: int | None = None) -> tuple[np.ndarray
 def write_wav(path: str | Path, samples: np.ndarray, rate_hz: int) -> None:
     """Mono 16-bit WAV, written aside and renamed."""
     from .files import write_whole
-    from .pack import to_int16
 
     stored = samples if samples.dtype.kind == "i" else to_int16(samples)
 

@@ -28,6 +28,8 @@ import numpy as np
 from .errors import DataError
 from .files import aside, sync_folder
 from .metadata import BACKGROUND, RESAMPLER
+from .pcm import to_float as to_float
+from .pcm import to_int16 as to_int16
 
 FORMAT = 1
 FOLDERS = "auricle.folders"
@@ -78,16 +80,6 @@ def active_rms(samples: np.ndarray, rate_hz: int) -> float:
     return float(np.sqrt(active.mean()))
 
 
-def to_int16(samples: np.ndarray) -> np.ndarray:
-    """float in [-1, 1] -> int16, rounded, limited at full scale."""
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
-
-
-def to_float(samples: np.ndarray) -> np.ndarray:
-    """int16 -> float32 in [-1, 1)."""
-    return samples.astype(np.float32) / np.float32(32768.0)
-
-
 def fingerprint(rate_hz: int, clips: Iterable[Clip]) -> str:
     """SHA-256 (16 hex digits) over the sorted manifest: audio hash, labels, split, fold and group of every clip."""
     rows = sorted("\t".join([c.sha256, ";".join(c.labels), c.split, c.fold, c.speaker, c.group]) for c in clips)
@@ -113,7 +105,9 @@ class Pack:
         try:
             info = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
             if info["format"] != FORMAT:
-                raise DataError(f"{path} has pack format {info['format']}; wanted {FORMAT}. Import the recordings again.")
+                raise DataError(
+                    f"{path} has pack format {info['format']}; wanted {FORMAT}. Import the recordings again."
+                )
             with open(path / "index.csv", newline="", encoding="utf-8") as file:
                 clips = [_clip_from_row(row) for row in csv.DictReader(file)]
             size = (path / "audio.i16").stat().st_size
@@ -121,7 +115,9 @@ class Pack:
             raise DataError(f"{path} is a damaged pack ({error}). Import the recordings again.") from error
         wanted = 2 * max((c.offset_samples + c.length_samples for c in clips), default=0)
         if size < wanted:
-            raise DataError(f"{path}/audio.i16 has {size} bytes, its index needs {wanted}. Import the recordings again.")
+            raise DataError(
+                f"{path}/audio.i16 has {size} bytes, its index needs {wanted}. Import the recordings again."
+            )
         return cls(path, info, clips)
 
     @property
@@ -199,7 +195,9 @@ def open_data(path: str | Path, rate_hz: int) -> Pack:
             )
         return pack
     if not path.exists():
-        raise DataError(f"{path} does not exist. Wanted: a pack, a folder of class folders, a CSV manifest or a pickle.")
+        raise DataError(
+            f"{path} does not exist. Wanted: a pack, a folder of class folders, a CSV manifest or a pickle."
+        )
     points = list(entry_points(group=FOLDERS))
     if not points:
         raise DataError(
@@ -213,8 +211,8 @@ def open_data(path: str | Path, rate_hz: int) -> Pack:
 class PackWriter:
     """Writes a pack beside its final place and renames it into place at the end; an exception leaves nothing behind.
 
-        with PackWriter("digits", rate_hz=16000) as writer:
-            writer.add(samples, ["seven"], split="train", group="george")
+    with PackWriter("digits", rate_hz=16000) as writer:
+        writer.add(samples, ["seven"], split="train", group="george")
     """
 
     def __init__(self, path: str | Path, rate_hz: int, licence: str = "", overwrite: bool = False, **info: Any) -> None:
@@ -223,7 +221,9 @@ class PackWriter:
         if self.path.exists() and not self.path.is_dir():
             raise DataError(f"{self.path} is a file; a pack is a folder. Nothing was written.")
         if self.path.exists() and not (overwrite and is_pack(self.path)) and any(self.path.iterdir()):
-            kind = "is already there (use --force to replace it)" if is_pack(self.path) else "is a folder with other files"
+            kind = (
+                "is already there (use --force to replace it)" if is_pack(self.path) else "is a folder with other files"
+            )
             raise DataError(f"{self.path} {kind}. Nothing was written.")
         self.clips: list[Clip] = []
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from auricle_shared.audio import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from auricle_shared.errors import DataError
-from auricle_shared.pack import to_float
+from auricle_shared.pcm import to_float
 
 from . import DEFAULT_BLOCK_MS, Block, resampled, samples_per_block
 
