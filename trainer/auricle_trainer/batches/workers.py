@@ -108,6 +108,7 @@ def batches(plan: WindowPlan, numbers: range, workers: int, device: torch.device
         pin_memory=device.type == "cuda",
         worker_init_fn=_one_thread,
         multiprocessing_context="spawn" if workers else None,
+        generator=torch.Generator(),  # the loader draws a seed at its start; a resumed run must not lose one of its own
     )
     for batch in loader:
         yield batch.to(device)

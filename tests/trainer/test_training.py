@@ -1,0 +1,175 @@
+"""Training as a whole: it learns, it stops and goes on exactly, and its numbers are the ones evaluation finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from auricle_shared.errors import DataError, ModelError, SettingsError
+from auricle_shared.evaluate import evaluate
+from auricle_shared.pack import Pack, PackWriter
+from auricle_trainer import train as train_module
+from auricle_trainer.checkpoint import load_checkpoint, restore, weights_hash
+from auricle_trainer.config import Config, load_config
+from auricle_trainer.torch_scorer import open_if_checkpoint
+from auricle_trainer.train import train
+
+CPU = torch.device("cpu")
+
+
+def losses(folder: Path) -> list[float]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["train/loss"] for line in lines]
+
+
+def tiny(*changes: str) -> Config:
+    return load_config("tiny", changes)
+
+
+def test_it_learns_two_tones_and_says_the_same_number_twice(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    outcome = train(tiny("training.epochs=12"), tones, noise, tmp_path / "run", CPU, seed=0)
+    scorer = open_if_checkpoint(tmp_path / "run")
+    assert scorer is not None
+    quiet = np.zeros(16000, np.float32)
+    result = evaluate(scorer, tones, tones.select("test"), quiet)
+    assert result["accuracy"] == 1.0 and result["stream"]["accuracy"] >= 0.75
+    validation = evaluate(scorer, tones, tones.select("val"))
+    assert validation["accuracy"] == outcome.best_accuracy == load_checkpoint(tmp_path / "run/checkpoints/best.pt")["best_accuracy"]
+    for name in ("config.json", "run.json", "metrics.jsonl", "pictures/curves.png", "pictures/confusion.png"):
+        assert (tmp_path / "run" / name).stat().st_size > 0
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_several_labels_at_once(several_tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    train(tiny("training.epochs=20"), several_tones, noise, tmp_path / "run", CPU, seed=0)
+    scorer = open_if_checkpoint(tmp_path / "run")
+    assert scorer is not None and scorer.metadata.activation == "sigmoid"
+    assert scorer.metadata.labels == ("high", "low")
+    result = evaluate(scorer, several_tones, several_tones.select("train"))
+    assert result["accuracy"] >= 0.9
+    assert np.asarray(result["confusion"]).shape == (2, 2, 2)
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_the_workers(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    hashes = set()
+    for workers in (0, 1, 2):
+        folder = tmp_path / f"workers{workers}"
+        train(tiny("training.epochs=2", f"training.workers={workers}"), tones, noise, folder, CPU, seed=4)
+        values = load_checkpoint(folder / "checkpoints" / "last.pt")
+        hashes.add(weights_hash(restore(values)[0]))
+    assert len(hashes) == 1
+    train(tiny("training.epochs=2"), tones, noise, tmp_path / "other", CPU, seed=5)
+    hashes.add(weights_hash(restore(load_checkpoint(tmp_path / "other" / "checkpoints" / "last.pt"))[0]))
+    assert len(hashes) == 2
+
+
+def test_resume_goes_on_as_if_nothing_had_happened(
+    tones: Pack, noise: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny("training.epochs=6", "model.dropout=0.3")
+    train(config, tones, noise, tmp_path / "whole", CPU, seed=1)
+
+    class StopsAtStep3(train_module.StopRequest):
+        asked = 0
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "wanted":
+                StopsAtStep3.asked += 1
+                return StopsAtStep3.asked >= 3
+            return super().__getattribute__(name)
+
+        def __init__(self) -> None:
+            self._old = {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "StopRequest", StopsAtStep3)
+        outcome = train(config, tones, noise, tmp_path / "halved", CPU, seed=1)
+    assert not outcome.finished
+    assert load_checkpoint(tmp_path / "halved/checkpoints/last.pt")["step"] == 3
+    torch.manual_seed(99)  # a new process would have another generator
+    assert train(config, tones, noise, tmp_path / "halved", CPU, seed=1, resume=True).finished
+    first, second = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("whole", "halved"))
+    assert weights_hash(restore(first)[0]) == weights_hash(restore(second)[0])
+    assert torch.equal(first["bank"], second["bank"])
+
+
+def test_resume_refuses_other_settings_and_an_empty_folder(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    train(tiny("training.epochs=1"), tones, noise, tmp_path / "run", CPU, seed=0)
+    with pytest.raises(SettingsError, match="another config"):
+        train(tiny("training.epochs=2"), tones, noise, tmp_path / "run", CPU, seed=0, resume=True)
+    with pytest.raises(SettingsError, match="not empty"):
+        train(tiny("training.epochs=1"), tones, noise, tmp_path / "run", CPU, seed=0)
+    with pytest.raises(SettingsError, match="no checkpoint to go on from"):
+        train(tiny("training.epochs=1"), tones, noise, tmp_path / "none", CPU, seed=0, resume=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "auricle_shared.command", "train", "tiny", "--data", str(tones.path)]
+    command += ["--background", str(noise.path), "--run", str(run), "--set", "training.epochs=5000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoints" / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in out and "Traceback" not in err
+    step = load_checkpoint(run / "checkpoints" / "last.pt")["step"]
+    assert step > 0
+
+
+def test_a_checkpoint_that_is_none(tmp_path: Path) -> None:
+    import pickle
+
+    cases = {
+        "noise.pt": np.random.default_rng(0).bytes(1000),
+        "empty.pt": b"",
+        "hostile.pt": pickle.dumps(os.system, protocol=2),
+    }
+    for name, data in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ModelError, match=name):
+            load_checkpoint(tmp_path / name)
+    torch.save({"format": 999}, tmp_path / "newer.pt")
+    with pytest.raises(ModelError, match="999.*reads format 1"):
+        load_checkpoint(tmp_path / "newer.pt")
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "foreign.pt")
+    with pytest.raises(ModelError, match="not a checkpoint of"):
+        load_checkpoint(tmp_path / "foreign.pt")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(
+    tones: Pack, noise: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tiny("training.epochs=1"), tones, noise, tmp_path / "run", CPU, seed=0)
+    path = tmp_path / "run" / "checkpoints" / "last.pt"
+    before = path.read_bytes()
+    from auricle_trainer.checkpoint import save_checkpoint
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(path, {"model": torch.zeros(10)})
+    assert path.read_bytes() == before
+    assert sorted(p.name for p in path.parent.iterdir()) == ["best.pt", "last.pt"]
+
+
+def test_nothing_to_train_on(tmp_path: Path, noise: Pack) -> None:
+    with PackWriter(tmp_path / "one", 16000) as writer:
+        writer.add(np.ones(16000, np.float32) * 0.1, ["alone"], split="train")
+    with pytest.raises(DataError, match="at least two"):
+        train(tiny(), Pack.open(tmp_path / "one"), noise, tmp_path / "run", CPU, seed=0)
+    with pytest.raises(DataError, match="no labelled clips"):
+        train(tiny(), noise, noise, tmp_path / "run2", CPU, seed=0)
