@@ -75,7 +75,7 @@ def download(name: str, folder: Path, url: str | None = None, sha256: str | None
     Raises:
         DataError: no connection, a server that refuses, or another checksum than expected (the file is removed).
     """
-    import pooch  # type: ignore[import-untyped]
+    import pooch
 
     from auricle_shared.errors import DataError, SettingsError
 

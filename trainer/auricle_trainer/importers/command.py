@@ -56,8 +56,8 @@ def import_(
     auricle import sounds.pkl sounds.pack               dict label -> arrays, or pairs (array, label)
     auricle import data/fsdd digits.pack --rate 8000    after 'auricle fetch fsdd data'
 
-    Reads whatever libsndfile reads, at any rate from 1 to 768 kHz, mixed to mono. What cannot be read is listed with the
-    reason, here and in PACK/broken.csv, and the rest goes on.
+    Reads whatever libsndfile reads, at any rate from 1 to 768 kHz, mixed to mono. What cannot be read is listed with
+    the reason, here and in PACK/broken.csv, and the rest goes on.
 
     Labels and class folders named background, _background_, _background_noise_, background_noise, _silence_ or silence
     all become 'background': none of the sounds asked for.

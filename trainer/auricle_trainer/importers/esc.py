@@ -39,7 +39,7 @@ def recordings(path: Path, only_10: bool = False) -> list[Recording]:
     if _is_first_layout(path):
         return [r for folder in subfolders(path) if CLASS_FOLDER.fullmatch(folder.name) for r in _class(folder, path)]
     raise DataError(
-        f"{path} does not have the layout of ESC: wanted audio/ and {TABLE.as_posix()}, or folders like '001 - Dog bark'."
+        f"{path} is not laid out as ESC: wanted audio/ and {TABLE.as_posix()}, or folders like '001 - Dog bark'."
     )
 
 

@@ -30,6 +30,7 @@ RATE_NAMES = ("rate", "rate_hz", "sample_rate", "samplerate", "sampling_rate", "
 SOUND_NAMES = ("sounds", "sound", "data", "clips", "audio", "x", "recordings")
 LABEL_NAMES = ("labels", "label", "y", "targets")
 MAX_CHANNELS = 8
+LOWEST_RATE_HZ = 1000
 LOUDEST = 16.0
 """Floats beyond this are no samples in [-1, 1] that went a little too far"""
 
@@ -86,7 +87,9 @@ def _is_content(value: Any) -> bool:
     if not isinstance(value, (list, tuple)) or not value:
         return isinstance(value, dict)
     first = value[0]
-    return isinstance(first, (list, tuple)) and len(first) == 2 and _is_sound(first[0]) != _is_sound(first[1])
+    if not isinstance(first, (list, tuple)) or len(first) != 2 or _is_sound(first[0]) == _is_sound(first[1]):
+        return False
+    return not any(_is_number(one) and one >= LOWEST_RATE_HZ for one in first)  # (array, 16000) is one sound
 
 
 def _pairs(content: Any, file: Path) -> Iterator[tuple[str, Any]]:

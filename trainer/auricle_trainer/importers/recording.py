@@ -78,7 +78,7 @@ def parse_split(text: str, where: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A file name whose bytes are not UTF-8 comes with stray surrogates, which no UTF-8 file can hold: spell them out."""
+    """A file name whose bytes are not UTF-8 comes with stray surrogates, which UTF-8 cannot hold: spell them out."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -1,8 +1,8 @@
 """Who learns from what: train, val and test, stratified, seeded, never one group on two sides.
 
 A group is a clip's `group`, else its `speaker`, else the clip alone. Groups are dealt out by iterative stratification
-(Sechidis, Tsoumakas, Vlahavas, ECML PKDD 2011), which also serves clips with several labels: the rarest label first,
-each group to the side that lacks most of it. A label with as many groups as sides is on every side.
+(after Sechidis, Tsoumakas, Vlahavas, ECML PKDD 2011): those of the rarest label first, the largest first, each to the
+side that lacks most of what it holds (for a group of several labels: the least squares over all of them).
 """
 
 from __future__ import annotations
@@ -107,15 +107,20 @@ def _deal(names: list[str], counts: dict[str, Counter[str]], shares: dict[str, f
     for name in names:
         for label in counts[name]:
             holders[label].append(name)
-    want = {label: _wanted(sum(counts[n][label] for n in held), len(held), shares) for label, held in holders.items()}
-    room = {side: share * sum(c.total() for c in counts.values()) for side, share in shares.items()}
+    total = {label: sum(counts[name][label] for name in held) for label, held in holders.items()}
+    want = {label: _wanted(total[label], len(held), shares) for label, held in holders.items()}
+    room = {side: share * sum(total.values()) for side, share in shares.items()}
     side_of: dict[str, str] = {}
+
+    def lack(name: str, side: str) -> tuple[float, float]:
+        """How far the group brings a side towards what it wants, label by label in parts of the label's clips."""
+        return round(sum(n * want[x][side] / total[x] ** 2 for x, n in counts[name].items()), 9), room[side]
+
     for label in sorted(holders, key=lambda x: (len(holders[x]), x)):
-        for name in sorted(holders[label], key=lambda n: -counts[n][label]):  # stable: ties stay shuffled
+        for name in sorted(holders[label], key=lambda n: -counts[n].total()):  # stable: ties stay shuffled
             if name in side_of:
                 continue
-            side = max(shares, key=lambda s: (round(want[label][s], 6), room[s]))
-            side_of[name] = side
+            side_of[name] = side = max(shares, key=lambda s: lack(name, s))
             room[side] -= counts[name].total()
             for one, number in counts[name].items():
                 want[one][side] -= number
@@ -169,8 +174,8 @@ def _refuse_single(clips: Sequence[Clip], shares: Shares) -> None:
     single = sorted(label for label, number in counts.items() if number == 1)
     if single and len(shares.by_side()) > 1:
         raise DataError(
-            f"{len(single)} label(s) with one clip: {', '.join(map(repr, single[:10]))}. Wanted at least 2, one to learn "
-            "from and one to check on (3 for a test as well). Record more, drop or rename them with --corrections, or "
+            f"{len(single)} label(s) with one clip: {', '.join(map(repr, single[:10]))}. Wanted at least 2, one to "
+            "learn from and one to check on (3 for a test as well). Record more, drop or rename them with --corrections, or "
             "put everything into train with --split 100/0/0."
         )
 

@@ -43,7 +43,8 @@ def load(path: Path) -> Any:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        found = ALLOWED.get((module.replace("numpy._core", "numpy.core"), name))
+        family = module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins")
+        found = ALLOWED.get((family, name))
         if found is None:
             raise DataError(
                 f"The pickle asks for {module}.{name}, which is refused; nothing of it was run. A pickle may hold "
