@@ -134,7 +134,8 @@ def test_broken_files_are_listed_with_their_reason_and_the_rest_goes_on(tmp_path
     }  # fmt: skip
     for name, said in [
         ("empty.wav", "0 samples"), ("nan.wav", "not numbers"), ("infinite.wav", "not numbers"),
-        ("silent.wav", "silent"), ("unscaled.wav", "-1 to 1"), ("gone.wav", "does not exist"), ("loose.wav", "no class folder"),
+        ("silent.wav", "silent"), ("unscaled.wav", "-1 to 1"), ("gone.wav", "does not exist"),
+        ("loose.wav", "no class folder"),
     ]:  # fmt: skip
         assert said in reasons[name]
     with open(tmp_path / "p" / "broken.csv", newline="", encoding="utf-8") as file:
