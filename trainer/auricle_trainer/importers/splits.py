@@ -175,8 +175,8 @@ def _refuse_single(clips: Sequence[Clip], shares: Shares) -> None:
     if single and len(shares.by_side()) > 1:
         raise DataError(
             f"{len(single)} label(s) with one clip: {', '.join(map(repr, single[:10]))}. Wanted at least 2, one to "
-            "learn from and one to check on (3 for a test as well). Record more, drop or rename them with --corrections, "
-            "or put everything into train with --split 100/0/0."
+            "learn from and one to check on (3 for a test as well). Record more, drop or rename them with "
+            "--corrections, or put everything into train with --split 100/0/0."
         )
 
 
