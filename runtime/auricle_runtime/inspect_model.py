@@ -27,7 +27,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
 
 def describe(scorer: OnnxScorer) -> dict[str, Any]:
-    """Everything as plain values; `graph` holds opset, IR version and parameters where the package onnx is installed."""
+    """Everything as plain values; `graph` (opset, IR version, sizes) needs the package onnx, else it is None."""
     meta = scorer.metadata
     return {
         "path": str(scorer.path),

@@ -1,6 +1,6 @@
 """`auricle listen`: audio in, events out, live.
 
-    source -> StreamingClassifier.feed(block) -> EventDetector.update(scores, time) -> sinks
+source -> StreamingClassifier.feed(block) -> EventDetector.update(scores, time) -> sinks
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Listener:
     "--block-ms", type=click.FloatRange(0.1, 60000), default=DEFAULT_BLOCK_MS, show_default=True,
     help="Length of the blocks that are scored at once. Shorter costs more CPU; the scores are the same.",
 )  # fmt: skip
-@click.option("--scores", help="Also write every frame's scores to this CSV file; '-' is standard output, events apart.")
+@click.option("--scores", help="Also write every frame's scores to this CSV file; '-' is standard output.")
 def listen(
     model: Path,
     wav: Path | None,
@@ -192,7 +192,9 @@ def _say_model(scorer: OnnxScorer) -> None:
 
 
 def _say_summary(listener: Listener, source: Source) -> None:
+    total = listener.counts.total()
     counts = ", ".join(f"{label} {count}" for label, count in sorted(listener.counts.items()))
-    click.echo(f"{listener.seconds:.1f} s of audio, {listener.counts.total()} events{': ' + counts if counts else ''}.", err=True)
+    said = f"{total} event{'' if total == 1 else 's'}{': ' + counts if counts else ''}"
+    click.echo(f"{listener.seconds:.1f} s of audio, {said}.", err=True)
     for problem in source.problems:
         click.echo(f"Warning: {problem}.", err=True)

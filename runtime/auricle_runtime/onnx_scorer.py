@@ -20,7 +20,7 @@ OUTPUTS = ("logits", "scores", "next_state")
 """Those that are computed at every call; `embedding` is left out, so a stream never pays for it."""
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 WARNING_SEVERITY = 2
-"""ONNX Runtime's log level from which messages are shown. A warning at every run means a broken export: never hide it."""
+"""ONNX Runtime's log level from which messages are shown. A warning at every run tells of a broken export."""
 
 
 class OnnxScorer:
@@ -77,12 +77,13 @@ class OnnxScorer:
         extra = [n for n in found["inputs"] if n not in INPUTS]
         if missing or extra:
             raise ModelError(
-                f"{self.path} has the inputs {', '.join(found['inputs'])} and the outputs {', '.join(found['outputs'])}; "
-                f"wanted {', '.join(INPUTS)} and {', '.join(OUTPUTS)}. Export the run again."
+                f"{self.path} has the inputs {', '.join(found['inputs'])} and the outputs "
+                f"{', '.join(found['outputs'])}; wanted {', '.join(INPUTS)} and {', '.join(OUTPUTS)}. "
+                "Export the run again."
             )
 
     def _check_one_frame(self) -> None:
-        """Score one hop of silence: the graph must do what the metadata say, and the first block is not the slow one."""
+        """Score one hop of silence: the graph must do what the metadata say. It also warms up for the first block."""
         meta = self.metadata
         try:
             found = self(np.zeros((1, self._hop), np.float32), zero_state(meta))
@@ -153,8 +154,8 @@ def _open_session(path: Path, provider: str) -> tuple[Any, str]:
     if provider == "cuda" and not runs_cuda:
         raise DeviceError(
             f"CUDA was asked for, but ONNX Runtime {runtime.__version__} could not start it and would run on "
-            f"{', '.join(running)}. Wanted: an NVIDIA driver, CUDA and cuDNN of the versions its GPU build needs (its own "
-            "message is above). Or use --provider cpu."
+            f"{', '.join(running)}. Wanted: an NVIDIA driver, CUDA and cuDNN of the versions its GPU build needs "
+            "(its own message is above). Or use --provider cpu."
         )
     return session, "cuda" if runs_cuda else "cpu"
 

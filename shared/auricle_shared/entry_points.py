@@ -21,7 +21,7 @@ def load_entry_point(group: str, name: str) -> Any | None:
             target = _targets(file.read_text(encoding="utf-8"), group).get(name)
             if target is not None:
                 module, _, attribute = target.partition(":")
-                return getattr(import_module(module), attribute)
+                return getattr(import_module(module.strip()), attribute.strip())
     from importlib.metadata import entry_points
 
     for point in entry_points(group=group, name=name):

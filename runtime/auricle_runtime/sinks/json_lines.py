@@ -1,7 +1,7 @@
 """Events as JSON, a line each, for programs.
 
-    {"phase": "on", "label": "doorbell", "onset_seconds": 12.34, "score": 0.97}
-    {"phase": "off", "label": "doorbell", "onset_seconds": 12.34, "score": 0.99, "offset_seconds": 13.1}
+{"phase": "on", "label": "doorbell", "onset_seconds": 12.34, "score": 0.97}
+{"phase": "off", "label": "doorbell", "onset_seconds": 12.34, "score": 0.99, "offset_seconds": 13.1}
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every frame's scores as CSV: to plot, to compare, to choose thresholds by.
 
-    time_seconds,background,doorbell
-    0.000000,0.998123407,0.00187660474
+time_seconds,background,doorbell
+0.000000,0.998123407,0.00187660474
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from . import Sink
 
 
 class ScoreTable(Sink):
-    """A row a frame: stream time at which its hop begins, then the scores with nine digits (a float32 comes back whole).
+    """A row a frame: stream time at which its hop begins, then the scores, with the nine digits a float32 needs.
 
     Args:
         stream: flushed after every block, so that a program behind a pipe sees scores as they come.
@@ -45,7 +45,7 @@ class ScoreFile(ScoreTable):
 
     def __init__(self, path: Path, labels: Sequence[str], frame_seconds: float) -> None:
         self._path, self._partial = path, aside(path)
-        self._file = open(self._partial, "w", encoding="utf-8", newline="")
+        self._file = open(self._partial, "w", encoding="utf-8", newline="")  # noqa: SIM115
         super().__init__(self._file, labels, frame_seconds)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
 """For people: live bars where the output is a terminal, plain lines where it is not.
 
-    level        ████████░░░░░░░░░░░░  -24 dB      12.3 s
-    smoke_alarm  ███████████████████░  0.97
-    doorbell     ░░░░░░░░░░░░░░░░░░░░  0.01
-       9.87 s  smoke_alarm  0.97
+level        ████████░░░░░░░░░░░░  -24 dB      12.3 s
+smoke_alarm  ███████████████████░  0.97
+doorbell     ░░░░░░░░░░░░░░░░░░░░  0.01
+   9.87 s  smoke_alarm  0.97
 """
 
 from __future__ import annotations
@@ -89,15 +89,14 @@ class TerminalBars(Sink):
         shown = sorted(np.argsort(-self._highest, kind="stable")[:MAX_BARS].tolist())
         width = max(5, *(len(self._labels[i]) for i in shown))
         level_db = 20 * math.log10(max(self._peak, 1e-6))
-        level = f"{'level':{width}}  {bar(1 - level_db / QUIET_DB, self._cells)}  {level_db:4.0f} dB  {self._seconds:8.1f} s"
-        scores = [f"{self._labels[i]:{width}}  {bar(self._highest[i], self._cells)}  {self._highest[i]:.2f}" for i in shown]
+        level = f"{self._bar('level', width, 1 - level_db / QUIET_DB)}  {level_db:4.0f} dB  {self._seconds:8.1f} s"
+        scores = [f"{self._bar(self._labels[i], width, self._highest[i])}  {self._highest[i]:.2f}" for i in shown]
         return [level, *scores, *self._events]
 
-
-def bar(share: float, cells: str) -> str:
-    """A bar that is full at 1 and empty at 0 and below; `cells` are a full and an empty one."""
-    full = round(min(1.0, max(0.0, float(share))) * BAR_CELLS)
-    return cells[0] * full + cells[1] * (BAR_CELLS - full)
+    def _bar(self, name: str, width: int, share: float) -> str:
+        """A bar behind its name: full at 1, empty at 0 and below."""
+        full = round(min(1.0, max(0.0, float(share))) * BAR_CELLS)
+        return f"{name:{width}}  {self._cells[0] * full}{self._cells[1] * (BAR_CELLS - full)}"
 
 
 def event_line(event: Event) -> str:

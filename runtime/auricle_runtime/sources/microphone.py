@@ -23,6 +23,8 @@ from . import DEFAULT_BLOCK_MS, Block, resampled, samples_per_block
 
 QUEUE_SECONDS = 5.0
 """Audio that waits while the program is held up; what comes beyond it is dropped and counted."""
+MAX_BLOCK_MS = 500.0
+"""Longer blocks are for recordings: a microphone's would look like a stall."""
 STALL_SECONDS = 2.0
 """A sound server that hangs raises no error and sets no flag: only the wall clock shows it."""
 FIRST_BLOCK_SECONDS = 6.0
@@ -31,8 +33,8 @@ POLL_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
 """Closing a stream whose server hangs would hang too; after this long it is left behind."""
 NO_MICROPHONE = (
-    "No microphone was found. Plug one in, or start the sound server (PipeWire, PulseAudio) of this user; in a container, "
-    "pass the sound devices through. Recordings (--wav) and pipes (--stdin) work without."
+    "No microphone was found. Plug one in, or start the sound server (PipeWire, PulseAudio) of this user; in a "
+    "container, pass the sound devices through. Recordings (--wav) and pipes (--stdin) work without."
 )
 
 
@@ -81,7 +83,10 @@ def list_microphones() -> list[MicrophoneInfo]:
     default = _default_index(sounddevice)
     return [
         MicrophoneInfo(
-            int(d["index"]), d["name"], int(d["max_input_channels"]), float(d["default_samplerate"]),
+            int(d["index"]),
+            d["name"],
+            int(d["max_input_channels"]),
+            float(d["default_samplerate"]),
             int(d["index"]) == default,
         )
         for d in sounddevice.query_devices()
@@ -118,7 +123,7 @@ class Microphone:
     Args:
         rate_hz: the model's rate; the device runs at its own.
         device: index, name or part of a name; None is the default one.
-        block_ms: length of the blocks that PortAudio is asked for.
+        block_ms: length of the blocks that PortAudio is asked for, at most MAX_BLOCK_MS.
 
     Raises:
         DeviceError: missing or unusable; from `blocks` also one that stopped.
@@ -129,7 +134,7 @@ class Microphone:
         self.info = find_microphone(device)
         self._rate_hz = rate_hz
         self._resampler = Resampler(self.info.rate_hz, rate_hz)
-        block = samples_per_block(block_ms, self.info.rate_hz)
+        block = samples_per_block(min(block_ms, MAX_BLOCK_MS), self.info.rate_hz)
         self._queue: queue.Queue[Captured] = queue.Queue(max(4, round(QUEUE_SECONDS * self.info.rate_hz / block)))
         self._next_sample = 0  # written by the callback's thread only, like the two counts below
         self._dropped_samples = 0
@@ -178,14 +183,18 @@ class Microphone:
         for channels in sorted({1, min(2, self.info.channels), self.info.channels}):
             try:
                 return sounddevice.InputStream(
-                    device=self.info.index, channels=channels, samplerate=self.info.rate_hz, dtype="float32",
-                    blocksize=block, callback=self._callback,
+                    device=self.info.index,
+                    channels=channels,
+                    samplerate=self.info.rate_hz,
+                    dtype="float32",
+                    blocksize=block,
+                    callback=self._callback,
                 )
             except (sounddevice.PortAudioError, ValueError) as error:
                 problem = problem or error
         raise DeviceError(
-            f"The microphone {self.info.index}: {self.info.name} cannot be opened ({problem}). Is another program using "
-            "it? 'auricle devices' lists the others."
+            f"The microphone {self.info.index}: {self.info.name} cannot be opened ({problem}). Is another program "
+            "using it? 'auricle devices' lists the others."
         )
 
     def _callback(self, indata: np.ndarray, frames: int, _time: Any, status: Any) -> None:
@@ -210,8 +219,8 @@ class Microphone:
                 raise DeviceError(f"The microphone {self.info.name} is gone: unplugged, or its sound server ended.")
             if silent > patience_seconds:
                 raise DeviceError(
-                    f"The microphone {self.info.name} gives no audio: nothing came for {silent:.1f} s. Its sound server "
-                    "hangs, or the device was suspended."
+                    f"The microphone {self.info.name} gives no audio: nothing came for {silent:.1f} s. Its sound "
+                    "server hangs, or the device was suspended."
                 )
 
 

@@ -1,7 +1,7 @@
 """Standard input as a source: raw 16-bit samples, or a WAV stream, from another program.
 
-    arecord -f S16_LE -r 16000 -c 1 -t raw | auricle listen model.onnx --stdin
-    ffmpeg -i radio.mp3 -f wav - | auricle listen model.onnx --stdin
+arecord -f S16_LE -r 16000 -c 1 -t raw | auricle listen model.onnx --stdin
+ffmpeg -i radio.mp3 -f wav - | auricle listen model.onnx --stdin
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _parse_format(body: bytes) -> WavHeader:
     if code != PCM or bits != 16 or not channels or not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise DataError(
             f"The WAV on standard input has format {code}, {bits} bits, {channels} channel(s), {rate_hz} Hz; wanted "
-            f"format {PCM} (PCM), 16 bits, {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz. For instance: ffmpeg -i IN -c:a pcm_s16le "
-            "-f wav - | auricle listen MODEL.onnx --stdin."
+            f"format {PCM} (PCM), 16 bits, {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz. For instance: ffmpeg -i IN -f wav "
+            "-c:a pcm_s16le - | auricle listen MODEL.onnx --stdin."
         )
     return WavHeader(rate_hz, channels, None)
