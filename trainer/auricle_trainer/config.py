@@ -60,6 +60,8 @@ class LossSettings:
     """an event that goes on past the window's end is asked for once this much of it was heard"""
     release_seconds: float = 0.3
     """frames after an event in which the network is asked nothing: it cannot know yet that it is over"""
+    frame_weight: float = 0.0
+    """loss of every single frame inside an event beside the pooled one: for sounds that last, whose score shall last too"""
     background_weight: float = 1.0
     """loss of background frames beside the loss of events"""
     label_smoothing: float = 0.0

@@ -71,7 +71,7 @@ def train_step(state: TrainingState, batch: Batch, config: Config) -> Tensor:
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
     augment = partial(mask, settings=config.mask, generator=state.generator)
     logits, after = model(batch.audio, bank, augment)
-    loss = scene_loss(logits, batch.targets, config.loss.background_weight, config.loss.label_smoothing)
+    loss = scene_loss(logits, batch.targets, config.loss)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)

@@ -8,10 +8,11 @@ from auricle_shared.decision import clip_logits
 from torch import Tensor
 
 from auricle_trainer.batches.targets import Targets
+from auricle_trainer.config import LossSettings
 
 
-def scene_loss(logits: Tensor, targets: Targets, background_weight: float, label_smoothing: float = 0.0) -> Tensor:
-    """Mean over events plus weighted mean over background frames.
+def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tensor:
+    """Mean over events plus weighted means over their frames and over background frames.
 
     Inside an event, its frames are pooled as the clip decision pools them and compared with its label; outside, every
     frame is compared with background. A softmax model has background as class 0; a sigmoid model has no such output,
@@ -21,16 +22,24 @@ def scene_loss(logits: Tensor, targets: Targets, background_weight: float, label
         logits: [B, frames, C].
         targets: of the same window, on the same device.
     """
-    pooled = clip_logits(torch, logits[targets.stream], targets.counts)
-    frames = logits[targets.background]
+    inside = logits[targets.stream]
+    loss = _mean(_against(clip_logits(torch, inside, targets.counts), targets.labels, settings.label_smoothing))
+    if settings.frame_weight:
+        event, frame = targets.counts.nonzero(as_tuple=True)
+        loss = loss + settings.frame_weight * _mean(_against(inside[event, frame], targets.labels[event], 0.0))
+    outside = logits[targets.background]
     if targets.multi_label:
-        loss_events = F.binary_cross_entropy_with_logits(pooled, targets.labels, reduction="none").mean(-1)
-        loss_frames = F.binary_cross_entropy_with_logits(frames, torch.zeros_like(frames), reduction="none").mean(-1)
+        nothing = torch.zeros_like(outside)
     else:
-        loss_events = F.cross_entropy(pooled, targets.labels, reduction="none", label_smoothing=label_smoothing)
-        nothing = torch.zeros(len(frames), dtype=torch.long, device=frames.device)
-        loss_frames = F.cross_entropy(frames, nothing, reduction="none")
-    return _mean(loss_events) + background_weight * _mean(loss_frames)
+        nothing = torch.zeros(len(outside), dtype=torch.long, device=outside.device)
+    return loss + settings.background_weight * _mean(_against(outside, nothing, 0.0))
+
+
+def _against(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+    """Loss of each row: labels are classes (int64), or 0 and 1 for every class (float32)."""
+    if labels.dtype == torch.long:
+        return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
+    return F.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(-1)
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .recurrence import train_gru
+
 
 class TorchArrays:
     """torch under the names that NumPy shares, and the layers."""
@@ -34,5 +36,6 @@ class TorchArrays:
     @staticmethod
     def gru(layer: nn.GRU, x: Tensor, hidden: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """x [B, F, in], hidden one [B, H] a layer -> y [B, F, H], hidden after the last frame."""
-        y, last = layer(x, torch.stack(list(hidden)))
+        start = torch.stack(list(hidden))
+        y, last = train_gru(layer, x, start) if torch.is_grad_enabled() and x.device.type == "cpu" else layer(x, start)
         return y, list(last)
