@@ -40,7 +40,7 @@ help:  ## this list
 
 .PHONY: demo
 demo: setup  ## train on the made alarm set, export, check parity, hear a recording (QUICK=1: smaller)
-	@$(BIN)/python -m auricle_export.demo $(DEMO_FLAGS)
+	@$(BIN)/auricle demo demo $(DEMO_FLAGS)
 
 .PHONY: setup
 setup: $(VENV)/.installed  ## the environment in .venv, exact versions from constraints.txt
