@@ -13,6 +13,10 @@ from .metadata import ModelMetadata
 from .settings import EventSettings
 
 
+MEAN_DECIMALS = 9
+"""Places to which a moving mean of scores is known"""
+
+
 @dataclass(frozen=True)
 class Event:
     phase: Literal["on", "off"]
@@ -56,7 +60,8 @@ class EventDetector:
         columns = [i for i, label in enumerate(labels) if label is not None]
         self._columns = _as_slice(columns)
         self._detectors = [_ClassDetector(str(labels[i]), settings[i], frame_seconds) for i in columns]
-        self._quiet_below = min((d.settings.on_threshold for d in self._detectors), default=math.inf)
+        lowest = min((d.settings.on_threshold for d in self._detectors), default=math.inf)
+        self._quiet_below = lowest - 10**-MEAN_DECIMALS
         self._frame_seconds = frame_seconds
         longest = max((d.smoothing_frames for d in self._detectors), default=1)
         self._history = np.zeros((longest - 1, len(columns)))
@@ -93,7 +98,9 @@ class EventDetector:
         for column, detector in enumerate(self._detectors):
             n = detector.smoothing_frames
             sums = np.cumsum(np.concatenate([[0.0], joined[kept - n + 1 :, column]]))
-            events += detector.update((sums[n:] - sums[:-n]) / n, start_seconds)
+            # Running sums carry rounding from frame to frame; a score at the threshold must not depend on where it lies.
+            means = np.round((sums[n:] - sums[:-n]) / n, MEAN_DECIMALS)
+            events += detector.update(means, start_seconds)
         busy = any(detector.busy for detector in self._detectors)
         self._is_quiet = not busy and self._history.max(initial=0.0) < self._quiet_below
         return [event for _, event in sorted(events, key=lambda e: e[0])]

@@ -131,7 +131,7 @@ def test_torch_runs_the_same_body(settings: SpectrogramSettings) -> None:
 
 @ALL
 def test_float64_settles_what_float32_cannot(settings: SpectrogramSettings) -> None:
-    """In float64 the same body and librosa differ by rounding alone: float32 costs precision, the method is the same."""
+    """In float64 the same body and librosa differ by rounding alone: the method is the same."""
     clip = CLIPS["chirp"]
     audio = np.pad(pad_to_hop(clip, settings.hop_samples), (settings.carry_samples, 0))
     ours = spectrogram(np, audio[None], constants(settings), settings)[0]
