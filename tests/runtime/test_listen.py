@@ -151,9 +151,11 @@ def test_pipe_tells_what_the_file_tells(run_auricle: Run, tiny_model: Path, two_
 
 def test_events_of_a_live_pipe_come_while_it_runs(tiny_model: Path, two_tones: Tones) -> None:
     """Standard output must be flushed at each event: the pipe stays open until it was read."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
         [sys.executable, "-m", "auricle_shared.command", "listen", str(tiny_model), "--stdin", "--json"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=environment,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
