@@ -45,7 +45,8 @@ class OnnxScorer:
         strings = self._session.get_modelmeta().custom_metadata_map
         self.metadata = ModelMetadata.from_strings(strings, str(self.path))
         self._hop = self.metadata.hop_samples
-        self._run = self._session.run
+        # The public `run` looks through its arguments once more at every call: 5 us in 100. Below it is the same call.
+        self._run = getattr(self._session, "_sess", self._session).run
         self._check_names()
         self._check_one_frame()
 
@@ -57,7 +58,7 @@ class OnnxScorer:
                 f"A block of {samples} samples was given to the model; wanted a multiple of {self._hop}, at least one. "
                 "StreamingClassifier takes blocks of any size."
             )
-        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state})
+        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state}, None)
         return ScoredFrames(logits, scores, next_state)
 
     @property

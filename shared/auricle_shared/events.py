@@ -86,9 +86,12 @@ class EventDetector:
         Returns:
             Events in the order they became certain.
         """
-        watched = scores[:, self._columns]
-        # A mean is never above its largest member: nothing can begin, and nothing has begun. Almost always the case.
-        if self._is_quiet and np.maximum.reduce(watched, None, initial=0.0) < self._quiet_below:
+        watched = scores[:, self._columns].copy()
+        if not watched.size:
+            return []
+        # A mean is never above its largest member: nothing can begin, and nothing has begun. Almost always the case,
+        # and then the time counts: argmax takes half of what max does.
+        if self._is_quiet and watched.item(watched.argmax()) < self._quiet_below:
             self._remember(watched)
             return []
         kept = len(self._history)
@@ -109,7 +112,7 @@ class EventDetector:
         """Keep the last frames, as many as the longest mean needs from before the next one."""
         kept = len(self._history)
         if len(watched) >= kept:
-            self._history = watched[len(watched) - kept :].copy()
+            self._history = watched[len(watched) - kept :]
         else:
             self._history = np.concatenate([self._history[len(watched) :], watched])
 

@@ -122,7 +122,7 @@ class FakeSession:
     def get_outputs(self) -> list[Any]:
         return [SimpleNamespace(name=name, shape=["batch", "n"]) for name in onnx_scorer.OUTPUTS]
 
-    def run(self, _outputs: Any, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def run(self, _outputs: Any, feed: dict[str, np.ndarray], _options: Any) -> list[np.ndarray]:
         scores = np.zeros((1, 1, self._classes), np.float32)
         return [scores, scores, feed["state"]]
 
