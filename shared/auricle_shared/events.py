@@ -12,7 +12,6 @@ import numpy as np
 from .metadata import ModelMetadata
 from .settings import EventSettings
 
-
 MEAN_DECIMALS = 9
 """Places to which a moving mean of scores is known"""
 
@@ -44,8 +43,8 @@ class Event:
 class EventDetector:
     """Turns frame scores into events, class by class.
 
-    A moving mean over `smoothing_seconds` rises to `on_threshold` and stays there for `minimum_seconds`: the event is on,
-    its onset is where it rose. It is over once the mean was below `off_threshold` for `release_seconds`, and the next
+    A moving mean over `smoothing_seconds` rises to `on_threshold` and stays there for `minimum_seconds`: the event is
+    on, its onset is where it rose. It is over once the mean was below `off_threshold` for `release_seconds`, and the next
     one waits `hold_off_seconds`.
 
     Args:
@@ -54,9 +53,7 @@ class EventDetector:
         frame_seconds: time from one frame to the next.
     """
 
-    def __init__(
-        self, labels: Sequence[str | None], settings: Sequence[EventSettings], frame_seconds: float
-    ) -> None:
+    def __init__(self, labels: Sequence[str | None], settings: Sequence[EventSettings], frame_seconds: float) -> None:
         columns = [i for i, label in enumerate(labels) if label is not None]
         self._columns = _as_slice(columns)
         self._detectors = [_ClassDetector(str(labels[i]), settings[i], frame_seconds) for i in columns]
@@ -101,7 +98,7 @@ class EventDetector:
         for column, detector in enumerate(self._detectors):
             n = detector.smoothing_frames
             sums = np.cumsum(np.concatenate([[0.0], joined[kept - n + 1 :, column]]))
-            # Running sums carry rounding from frame to frame; a score at the threshold must not depend on where it lies.
+            # Running sums carry rounding on; a score at the threshold must not depend on where it lies.
             means = np.round((sums[n:] - sums[:-n]) / n, MEAN_DECIMALS)
             events += detector.update(means, start_seconds)
         busy = any(detector.busy for detector in self._detectors)
