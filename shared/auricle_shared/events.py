@@ -44,8 +44,8 @@ class EventDetector:
     """Turns frame scores into events, class by class.
 
     A moving mean over `smoothing_seconds` rises to `on_threshold` and stays there for `minimum_seconds`: the event is
-    on, its onset is where it rose. It is over once the mean was below `off_threshold` for `release_seconds`, and the next
-    one waits `hold_off_seconds`.
+    on, its onset is where it rose. It is over once the mean was below `off_threshold` for `release_seconds`, and the
+    next one waits `hold_off_seconds`.
 
     Args:
         labels: names of the score columns that are watched, or None for a column that is not (background).
