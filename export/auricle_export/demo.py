@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from auricle_shared.event_scores import EventScores
     from auricle_shared.pack import Pack
 
@@ -64,7 +66,9 @@ def demo(folder: Path, quick: bool, seed: int) -> None:
     auricle("train", "alarms", "--data", paths["alarms"], "--run", paths["run"], "--seed", seed, *changes)
     step(3, "exporting to ONNX and proving that it gives the same numbers")
     auricle("export", paths["run"], paths["alarms.onnx"])
-    step(4, f"mixing a scene of {size.scene_minutes:g} minutes from pitches, rhythms and rooms that training never drew")
+    step(
+        4, f"mixing a scene of {size.scene_minutes:g} minutes from pitches, rhythms and rooms that training never drew"
+    )
     write_scene(paths["scene.wav"], unseen, paths["background"], size, seed)
     step(5, f"auricle listen {paths['alarms.onnx']} --wav {paths['scene.wav']}")
     scores = hear(paths["alarms.onnx"], paths["scene.wav"])
@@ -110,7 +114,7 @@ def scene_sounds(path: Path, size: Size, seed: int) -> Pack:
     return Pack.open(path)
 
 
-def real_speech() -> list[tuple[str, object]]:
+def real_speech() -> list[tuple[str, np.ndarray]]:
     """Pieces of recorded speech from AURICLE_DATA/negatives; none without that folder."""
     from auricle_shared.pack import open_data
 
@@ -121,7 +125,7 @@ def real_speech() -> list[tuple[str, object]]:
     length = round(SPEECH_SECONDS * pack.rate_hz)
     long = [i for i, c in enumerate(pack.clips) if c.length_samples > 4 * length]
     pieces = []
-    for k in range(SPEECH_CLIPS):
+    for k in range(SPEECH_CLIPS if long else 0):
         i = long[k % len(long)]
         start = (k + 1) * pack.clips[i].length_samples // (SPEECH_CLIPS + 2) - length
         pieces.append((f"speech/{pack.clips[i].source}/{max(0, start)}", pack.audio(i)[max(0, start) :][:length]))
@@ -187,4 +191,3 @@ def good_enough(scores: EventScores) -> bool:
         and len(scores.false) <= WANTED_FALSE
         and scores.confused("smoke_alarm", "co_alarm") == 0
     )
-

@@ -40,8 +40,9 @@ def export(run: Path, model: Path) -> None:
     chosen = checkpoint_path(run)
     values = load_checkpoint(chosen)
     classifier, metadata, _ = restore(values)
-    accuracy = values["best_accuracy"]
-    click.echo(f"checkpoint {chosen} (epoch {values['epoch']}, validation accuracy {100 * accuracy:.2f} %)")
+    accuracy = values["validation_accuracy"]
+    told = "not validated" if accuracy is None else f"validation accuracy {100 * accuracy:.2f} %"
+    click.echo(f"checkpoint {chosen} (epoch {values['epoch']}, {told})")
     candidate = aside(model).with_suffix(".onnx")
     try:
         write_model(candidate, classifier, metadata)
@@ -72,6 +73,9 @@ def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityR
     found, wanted = candidate.metadata, metadata
     for name in ("labels", "spectrogram", "state_size", "activation"):
         if getattr(found, name) != getattr(wanted, name):
-            raise ModelError(f"{model} is not made from {chosen}: its {name} is {getattr(found, name)}, the run's {getattr(wanted, name)}.")
+            raise ModelError(
+                f"{model} is not made from {chosen}: its {name} is {getattr(found, name)}, "
+                f"the run's {getattr(wanted, name)}."
+            )
     pack = data(metadata.rate_hz) if data else None
     return compare(TorchScorer(classifier, metadata), candidate, pack, oracle=NumpyScorer(classifier, metadata))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
+
 from auricle_shared.decision import frame_scores
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames
 from auricle_trainer.models.classifier import Classifier
-from torch import Tensor, nn
 
 
 class NumpyArrays:

@@ -1,4 +1,4 @@
-"""Proof that the exported file gives the numbers of training: two scorers on the same audio, in every shape it comes."""
+"""Proof that the exported file gives training's numbers: two scorers on the same audio, in every shape it comes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
+
 from auricle_shared.pack import Pack, to_float
 from auricle_shared.scorer import ScoredFrames, Scorer, zero_state
 from auricle_shared.spectrogram import pad_to_hop

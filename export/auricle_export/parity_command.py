@@ -12,7 +12,9 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Real clips to compare on, a pack or a plain folder.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print).")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print)."
+)
 def parity(run: Path, model: Path, data: Path | None, json_file: Path | None) -> None:
     """Compare a run's checkpoint with an exported model, block size by block size; exit code 1 if they differ.
 

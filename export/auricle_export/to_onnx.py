@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+
 from auricle_shared.files import write_whole
 from auricle_shared.metadata import ModelMetadata
 from auricle_trainer.models.classifier import Classifier

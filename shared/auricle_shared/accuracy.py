@@ -106,5 +106,8 @@ def as_text(result: dict[str, Any]) -> str:
     if matrix.ndim == 2:
         cell = max(4, len(str(matrix.max(initial=0))) + 1)
         lines += ["", "confusion (rows: truth, columns: predicted, in the order above)"]
-        lines += [f"{label:{width}} " + "".join(f"{v:{cell}d}" for v in row) for label, row in zip(result["labels"], matrix, strict=True)]
+        lines += [
+            f"{label:{width}} " + "".join(f"{v:{cell}d}" for v in row)
+            for label, row in zip(result["labels"], matrix, strict=True)
+        ]
     return "\n".join(lines)

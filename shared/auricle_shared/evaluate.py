@@ -34,11 +34,18 @@ def check_data(metadata: ModelMetadata, pack: Pack, clips: Sequence[int]) -> Non
     if not clips:
         splits = ", ".join(f"{k or '(none)'}: {v}" for k, v in pack.info["splits"].items())
         raise DataError(f"No clips of that split in {pack.path}. It has {splits}.")
-    unknown = sorted(set(pack.counts(clips)) - set(metadata.labels) - set(metadata.report_as.values()) - {BACKGROUND})
+    reported = {metadata.report_as.get(label, label) for label in metadata.labels}
+    unknown = sorted(set(pack.counts(clips)) - set(metadata.labels) - reported - {BACKGROUND})
     if unknown:
         raise DataError(
             f"The data have labels that the model does not know: {', '.join(unknown)}. "
             f"The model knows {', '.join(metadata.labels)}."
+        )
+    several = next((pack.clips[i] for i in clips if len(pack.clips[i].labels) != 1), None)
+    if several is not None and metadata.activation == "softmax":
+        raise DataError(
+            f"The clip {several.source or several.sha256[:16]} has {len(several.labels)} labels; the model says one "
+            "sound at a time. Train a model on data with several labels for it, or leave such clips out."
         )
 
 
@@ -139,10 +146,14 @@ def judge(
 def _judge_multi_label(
     metadata: ModelMetadata, clips: Sequence[Clip], frame_logits: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    truth = np.array([[label in c.labels for label in metadata.labels] for c in clips])
+    names = [metadata.report_as.get(label, label) for label in metadata.labels]
+    reported = list(dict.fromkeys(names))
+    coarse = [{metadata.report_as.get(label, label) for label in c.labels} for c in clips]
+    truth = np.array([[label in found for label in reported] for found in coarse])
     pooled = np.stack([clip_logits(np, x, np.ones(len(x), x.dtype)) for x in frame_logits])
     said = frame_scores(pooled, "sigmoid", metadata.temperature) >= 0.5
-    return report_multi_label(truth, said, metadata.labels)
+    outputs = np.array([[name == label for name in names] for label in reported])
+    return report_multi_label(truth, (said[:, None] & outputs).any(-1), reported)
 
 
 def evaluate(

@@ -22,12 +22,16 @@ BACKGROUND_SECONDS = 60.0
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A pack, or a plain folder of recordings.")
 @click.option("--split", default="test", show_default=True, help="Which clips; 'all' for every one.")
-@click.option("--where", metavar="COLUMN=VALUE", help="Only clips with this fold, speaker or group (then of any split).")
+@click.option(
+    "--where", metavar="COLUMN=VALUE", help="Only clips with this fold, speaker or group (then of any split)."
+)
 @click.option("--stream", is_flag=True, help="Also with the state carried through all clips in random order.")
 @click.option("--background", type=click.Path(path_type=Path), help="Played between the clips with --stream.")
-@click.option("--seed", default=0, show_default=True, help="Order of the clips with --stream.")
+@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Order of the clips with --stream.")
 @click.option("--checkpoints", type=click.Choice(["best", "all"]), default="best", help="'all': a table of a run's.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print).")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print)."
+)
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG file.")
 def evaluate(
     model: Path,
@@ -65,9 +69,11 @@ def evaluate(
         noise = background_audio(background, scorer.metadata.rate_hz) if stream else None
         results[path.name] = evaluate_clips(scorer, pack, clips, noise, seed, progress=_progress)
     result = results[paths[0].name]
-    if checkpoints == "all":
+    if str(json_file) == "-":
+        pass  # whoever reads JSON reads nothing else
+    elif checkpoints == "all":
         click.echo("\n".join(_table(results)))
-    elif str(json_file) != "-":
+    else:
         click.echo(as_text(result))
         if stream:
             carried = result["stream"]
@@ -89,7 +95,7 @@ def evaluate(
 def chosen_clips(pack: Pack, split: str, where: str | None) -> list[int]:
     """Indices of the clips of a split, or of those with a value in a column.
 
-    Raises DataError for a column that packs do not have.
+    Raises DataError for a column that packs do not have, or a value that does not occur in it.
     """
     from .errors import DataError
 
@@ -98,7 +104,11 @@ def chosen_clips(pack: Pack, split: str, where: str | None) -> list[int]:
     column, equals, value = where.partition("=")
     if not equals or column not in ("fold", "speaker", "group", "split"):
         raise DataError(f"--where {where}: wanted fold=…, speaker=…, group=… or split=….")
-    return [i for i, c in enumerate(pack.clips) if getattr(c, column) == value]
+    chosen = [i for i, c in enumerate(pack.clips) if getattr(c, column) == value]
+    if not chosen:
+        values = ", ".join(sorted({getattr(c, column) for c in pack.clips} - {""}))
+        raise DataError(f"--where {where}: no clip of {pack.path} has it; {column} has {values or 'no values'}.")
+    return chosen
 
 
 def background_audio(path: Path | None, rate_hz: int) -> np.ndarray:
@@ -118,7 +128,8 @@ def _table(results: dict[str, Any]) -> list[str]:
     for name, r in results.items():
         low, high = r["interval_95"]
         lines.append(
-            f"{name:20}  {100 * r['accuracy']:6.2f} %  {100 * low:5.2f} to {100 * high:5.2f}   {r['correct']} of {r['n']}"
+            f"{name:20}  {100 * r['accuracy']:6.2f} %  {100 * low:5.2f} to {100 * high:5.2f}   "
+            f"{r['correct']} of {r['n']}"
         )
     return lines
 
@@ -130,6 +141,8 @@ def _draw(result: dict[str, Any], picture: Path) -> None:
         from auricle_trainer.metrics.plots import confusion_figure, save
     except ImportError as error:
         raise AuricleError("--picture needs auricle-trainer (it draws with matplotlib).") from error
+    if len(result["confusion"]) and isinstance(result["confusion"][0][0], list):
+        raise AuricleError("--picture draws one confusion matrix; a model for several labels at once has one a label.")
     save(confusion_figure(result), picture)
 
 

@@ -11,13 +11,17 @@ import click
 @click.argument("data", type=click.Path(path_type=Path))
 @click.argument("scene_wav", type=click.Path(path_type=Path))
 @click.option("--minutes", default=5.0, show_default=True, type=click.FloatRange(0.05, 24 * 60))
-@click.option("--snr", "snr_db", type=float, help="Event over background in dB, the same for all; drawn (6 to 25) if absent.")
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--snr", "snr_db", type=float, help="Event over background in dB, the same for all; drawn (6 to 25) if absent."
+)
+@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Same seed, same scene.")
 @click.option("--rate", "rate_hz", default=16000, show_default=True)
 @click.option("--split", default="", help="Only clips of this split.")
 @click.option("--gap", "gap_seconds", default=3.0, show_default=True, help="Mean pause between events in seconds.")
 @click.option("--balanced", is_flag=True, help="Every class equally often, instead of every clip.")
-@click.option("--background", type=click.Path(path_type=Path), help="Recordings that run on behind; else a quiet room's noise.")
+@click.option(
+    "--background", type=click.Path(path_type=Path), help="Recordings that run on behind; else a quiet room's noise."
+)
 def scene(
     data: Path,
     scene_wav: Path,

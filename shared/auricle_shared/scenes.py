@@ -16,11 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .draws import Purpose, shuffled, uniform
-from .errors import DataError
+from .errors import DataError, SettingsError
+from .metadata import BACKGROUND
 from .pack import Pack, to_float
 
 LOUDEST_DB = -9.0
 """Level to which an event is limited, root mean square of its active frames re full scale."""
+LONG_AGO = -(2**62)
+"""An event's end in a stream that had none, in samples."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,20 @@ class SceneSettings:
     """'natural': every clip equally often; 'balanced': every class equally often"""
 
     def __post_init__(self) -> None:
-        for low, high in (("snr_low_db", "snr_high_db"), ("background_low_db", "background_high_db")):
-            if getattr(self, low) > getattr(self, high):
-                raise DataError(f"scenes.{low} = {getattr(self, low)} is above {high} = {getattr(self, high)}.")
+        for what in ("snr", "background", "gain"):
+            low, high = getattr(self, f"{what}_low_db"), getattr(self, f"{what}_high_db")
+            if not low <= high:
+                raise SettingsError(f"scenes.{what}_low_db = {low} is above scenes.{what}_high_db = {high}.")
+        for name in ("adjoining", "clean", "reset"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"scenes.{name} is {getattr(self, name)}; a share lies between 0 and 1.")
+        for name in ("gap_seconds", "gap_minimum_seconds"):
+            if not 0 <= getattr(self, name) <= 3600:
+                raise SettingsError(f"scenes.{name} is {getattr(self, name)}; wanted between 0 and 3600 seconds.")
+        if not self.piece_seconds > 0:
+            raise SettingsError(f"scenes.piece_seconds is {self.piece_seconds}; it must be above 0.")
         if self.balance not in ("natural", "balanced"):
-            raise DataError(f"scenes.balance is {self.balance!r}; it must be 'natural' or 'balanced'.")
+            raise SettingsError(f"scenes.balance is {self.balance!r}; it must be 'natural' or 'balanced'.")
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,8 @@ class Window:
     number: int
     reset: np.ndarray
     """bool [B]: streams that begin anew with this window"""
+    ended_samples: np.ndarray
+    """int64 [B]: end of the last event before this window, counted from its start, so 0 or negative"""
     events: list[Placed]
     background: list[Placed]
 
@@ -116,6 +130,7 @@ class SceneStreams:
         window_samples: samples in a window.
         seed: everything is drawn from it.
         first_stream: number of the first stream, so that several processes can own different ones.
+        all_streams: streams of all these processes together; None: this one owns them all. The clips are dealt to them.
     """
 
     def __init__(
@@ -129,6 +144,7 @@ class SceneStreams:
         window_samples: int,
         seed: int,
         first_stream: int = 0,
+        all_streams: int | None = None,
     ) -> None:
         if not len(clips) or not len(recordings):
             raise DataError("A scene needs at least one clip for events and one recording for the background.")
@@ -137,12 +153,19 @@ class SceneStreams:
         self._clips, self._recordings = list(clips), list(recordings)
         self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)
         self._streams = np.arange(streams) + first_stream
+        self._all_streams = all_streams or streams
+        if self._streams[-1] >= self._all_streams:
+            raise ValueError(
+                f"stream {self._streams[-1]} of {self._all_streams}: wanted first_stream + streams <= all_streams"
+            )
         self._number = 0
         self._event = np.zeros(streams, np.int64)  # number of the stream's next event
         self._piece = np.zeros(streams, np.int64)  # number of the stream's next background piece
         self._current: list[Placed | None] = [None] * streams
         self._playing: list[Placed | None] = [None] * streams
-        self._next_start = np.zeros(streams, np.int64)  # of the next event, from the start of the coming window
+        # From the start of the coming window: where the next event begins, and where the last one ended.
+        self._next_start = np.zeros(streams, np.int64)
+        self._ended = np.full(streams, LONG_AGO)
         self._level_db = np.zeros(streams)
         self._clean = np.zeros(streams, bool)
 
@@ -163,14 +186,15 @@ class SceneStreams:
         reset |= self._number == 0
         for stream in np.flatnonzero(reset):
             self._begin(int(stream))
+        ended = self._ended.copy()
         events: list[Placed] = []
         background: list[Placed] = []
-        for stream in range(len(self._streams)):
-            events += self._events_of(stream)
-            if not self._clean[stream]:
-                background += self._background_of(stream)
+        for k in range(len(self._streams)):
+            events += self._events_of(k)
+            if not self._clean[k]:
+                background += self._background_of(k)
         self._number += 1
-        return Window(self._number - 1, reset, events, background)
+        return Window(self._number - 1, reset, ended, events, background)
 
     def _draw(self, purpose: Purpose, number: int | np.ndarray) -> np.ndarray:
         return uniform(self._seed, purpose, self._streams, np.asarray(number))
@@ -181,6 +205,7 @@ class SceneStreams:
     def _begin(self, stream: int) -> None:
         """A stream begins: new background, new level; half of the time an event starts with it."""
         self._current[stream] = self._playing[stream] = None
+        self._ended[stream] = LONG_AGO
         settings = self.settings
         self._clean[stream] = self._one(Purpose.CLEAN, stream, self._number) < settings.clean
         u = self._one(Purpose.BACKGROUND_LEVEL, stream, self._number)
@@ -209,17 +234,20 @@ class SceneStreams:
             if current is not None:
                 break
             end = part.start_samples + part.length_samples
+            if self.pack.clips[part.clip].labels != (BACKGROUND,):
+                self._ended[stream] = end
             adjoins = self._one(Purpose.ADJOINS, stream, int(self._event[stream])) < self.settings.adjoining
             self._next_start[stream] = end + (0 if adjoins else self._gap(stream))
         self._current[stream] = current
         if current is None:
             self._next_start[stream] -= self.window_samples
+        self._ended[stream] = max(LONG_AGO, self._ended[stream] - self.window_samples)
         return found
 
     def _new_event(self, stream: int, start: int) -> Placed:
         number = int(self._event[stream])
         self._event[stream] += 1
-        clip_number = self._clips[self._order[number * len(self._streams) + stream]]
+        clip_number = self._clips[self._order[number * self._all_streams + int(self._streams[stream])]]
         clip = self.pack.clips[clip_number]
         gain = self._event_gain(stream, number, clip.active_rms)
         return Placed(stream, clip_number, 0, start, clip.length_samples, gain, begun_samples=start)

@@ -8,6 +8,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+
 from auricle_shared.errors import ModelError
 from auricle_shared.files import write_whole
 from auricle_shared.metadata import ModelMetadata

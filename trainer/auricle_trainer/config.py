@@ -14,6 +14,14 @@ from auricle_shared.scenes import SceneSettings
 from auricle_shared.settings import EventSettings, SpectrogramSettings, from_table, settings_hash
 
 
+def _within(table: str, settings: object, **limits: tuple[float, float]) -> None:
+    """Raises SettingsError for a value outside its (lowest, highest)."""
+    for name, (lowest, highest) in limits.items():
+        if not lowest <= getattr(settings, name) <= highest:
+            found = getattr(settings, name)
+            raise SettingsError(f"{table}.{name} is {found}; it must lie between {lowest:g} and {highest:g}.")
+
+
 @dataclass(frozen=True)
 class DataSettings:
     held_out_column: str = ""
@@ -26,11 +34,16 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         if self.held_out_column not in ("", "fold", "speaker", "group"):
-            raise SettingsError(f"data.held_out_column is {self.held_out_column!r}; wanted 'fold', 'speaker' or 'group'.")
+            raise SettingsError(
+                f"data.held_out_column is {self.held_out_column!r}; wanted 'fold', 'speaker' or 'group'."
+            )
         if bool(self.held_out_column) != bool(self.held_out_value):
             raise SettingsError("data.held_out_column and data.held_out_value go together; only one is set.")
         if not 0 < self.validation_share < 0.5:
             raise SettingsError(f"data.validation_share is {self.validation_share}; wanted between 0 and 0.5.")
+        for label, coarse in self.report_as.items():
+            if not isinstance(coarse, str):
+                raise SettingsError(f"data.report_as.{label} is {coarse!r}; it must be a label.")
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,9 @@ class ModelSettings:
     """units a layer; up to 128 and a multiple of 8 where the GPU's fast kernel is wanted"""
     layers: int = 1
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9))
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,10 @@ class MaskSettings:
     """most neighbouring frames hidden at once"""
     frame_masks: int = 2
 
+    def __post_init__(self) -> None:
+        most = 10000
+        _within("mask", self, bands=(0, most), band_masks=(0, most), frames=(0, most), frame_masks=(0, most))
+
 
 @dataclass(frozen=True)
 class LossSettings:
@@ -61,10 +81,15 @@ class LossSettings:
     release_seconds: float = 0.3
     """frames after an event in which the network is asked nothing: it cannot know yet that it is over"""
     frame_weight: float = 0.0
-    """loss of every single frame inside an event beside the pooled one: for sounds that last, whose score shall last too"""
+    """loss of every single frame inside an event beside the pooled one: for sounds that last, as their score shall"""
     background_weight: float = 1.0
     """loss of background frames beside the loss of events"""
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        weight, seconds = (0.0, 1000.0), (0.0, 3600.0)
+        _within("loss", self, evidence_seconds=seconds, release_seconds=seconds, label_smoothing=(0.0, 0.9))
+        _within("loss", self, frame_weight=weight, background_weight=weight)
 
 
 @dataclass(frozen=True)
@@ -88,11 +113,11 @@ class TrainingSettings:
     """keep a checkpoint of every so many epochs; 0 keeps best and last alone"""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "streams"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"training.{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.workers < 0 or self.workers > 64:
-            raise SettingsError(f"training.workers is {self.workers}; it must lie between 0 and 64.")
+        _within("training", self, epochs=(1, 10**6), streams=(1, 10**5), window_seconds=(0.0, 600.0), workers=(0, 64))
+        _within("training", self, warm_up=(0.0, 1.0), weight_decay=(0.0, 100.0), keep_every=(0, 10**6))
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"training.{name} is {getattr(self, name)}; it must be above 0.")
 
 
 @dataclass(frozen=True)
@@ -142,13 +167,23 @@ class Config:
             if key == "name":
                 name = str(value)
             elif key == "events":
-                values[key] = {label: from_table(EventSettings, v, f"events.{label}") for label, v in value.items()}
+                of_labels = _table(value, key).items()
+                values[key] = {
+                    label: from_table(EventSettings, _table(v, f"events.{label}"), f"events.{label}")
+                    for label, v in of_labels
+                }
             elif key in tables:
-                values[key] = from_table(tables[key], value, key)
+                values[key] = from_table(tables[key], _table(value, key), key)
             else:
                 known = ", ".join([*tables, "events"])
                 raise SettingsError(f"[{key}] is no table of a config. Known: {known}.")
         return cls(name=name, **values)
+
+
+def _table(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{name} is {value!r}; it must be a table, [{name}].")
+    return value
 
 
 def shipped_configs() -> list[str]:
@@ -166,16 +201,17 @@ def load_config(name_or_path: str, changes: Iterable[str] = ()) -> Config:
     if path.suffix == ".toml":
         if not path.is_file():
             raise SettingsError(f"The config {path} does not exist. Shipped ones: {', '.join(shipped_configs())}.")
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     elif name_or_path in shipped_configs():
-        text = (files("auricle_trainer") / "configs" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+        data = (files("auricle_trainer") / "configs" / f"{name_or_path}.toml").read_bytes()
     else:
         raise SettingsError(
-            f"There is no config {name_or_path!r}. Shipped: {', '.join(shipped_configs())}; or give a file ending in .toml."
+            f"There is no config {name_or_path!r}. Shipped: {', '.join(shipped_configs())}; "
+            "or give a file ending in .toml."
         )
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name_or_path} is not valid TOML: {error}.") from error
     for change in changes:
         _apply(table, change)
@@ -187,8 +223,8 @@ def _apply(table: dict[str, Any], change: str) -> None:
     parts = key.strip().split(".")
     if not equals or len(parts) < 2 or not all(parts):
         raise SettingsError(f"--set {change}: wanted TABLE.KEY=VALUE, for instance training.epochs=10.")
-    for part in parts[:-1]:
-        table = table.setdefault(part, {})
+    for i, part in enumerate(parts[:-1]):
+        table = _table(table.setdefault(part, {}), ".".join(parts[: i + 1]))
     try:
         table[parts[-1]] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,7 +1,7 @@
 """`auricle mismatch`: what the usual differences between two front ends would have cost a trained model.
 
-The model stays as it is; only the features at the time of use are computed as other programs compute them, with librosa,
-one difference at a time. This is why Auricle's features live inside the model.
+The model stays as it is; only the features at the time of use are computed as other programs compute them, with
+librosa, one difference at a time. This is why Auricle's features live inside the model.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import click
 
 if TYPE_CHECKING:
     import numpy as np
+
     from auricle_shared.pack import Pack
     from auricle_shared.settings import SpectrogramSettings
 
@@ -27,7 +28,9 @@ BATCH_CLIPS = 64
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A pack, or a plain folder of recordings.")
 @click.option("--split", default="test", show_default=True, help="Which clips; 'all' for every one.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print).")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print)."
+)
 def mismatch(run: Path, data: Path, split: str, json_file: Path | None) -> None:
     """Accuracy of RUN when the features at the time of use differ from training's, one difference a row.
 
@@ -72,6 +75,7 @@ Features = Callable[["np.ndarray"], "np.ndarray"]
 def variants(settings: SpectrogramSettings) -> dict[str, Features]:
     """Name -> function from a clip [samples] to features [frames, bands]; the first two are meant to be right."""
     import numpy as np
+
     from auricle_shared.audio import resample
     from auricle_shared.spectrogram import clip_spectrogram
 
@@ -91,7 +95,7 @@ def variants(settings: SpectrogramSettings) -> dict[str, Features]:
         "mel bands not normalised (norm=None)": mel(norm=None),
         "both (torchaudio's defaults)": mel(htk=True, norm=None),
         "window not divided by its sum": mel(scale=False),
-        "eps 1e-6 instead of 1e-10": mel(eps=1e-6),
+        f"eps 1e-6 instead of {settings.eps:g}": mel(eps=1e-6),
         "magnitude instead of power": mel(power=1.0),
         "decibels instead of natural logarithm": lambda clip: right(clip) * to_db,
         "decibels below the clip's maximum": lambda clip: (right(clip) - right(clip).max()) * to_db,
@@ -115,6 +119,7 @@ def librosa_log_mel(
     """ln(mel + eps) [frames, bands] by librosa; without changes, the model's own features."""
     import librosa
     import numpy as np
+
     from auricle_shared.spectrogram import pad_to_hop
 
     window = window_samples or settings.window_samples
@@ -146,6 +151,7 @@ def judged(scorer: TorchScorer, pack: Pack, clips: list[int], features: Features
     """The report of `auricle evaluate` with features made by another function."""
     import numpy as np
     import torch
+
     from auricle_shared.evaluate import check_data, judge
     from auricle_shared.pack import to_float
 

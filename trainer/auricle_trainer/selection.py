@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+
 from auricle_shared.errors import DataError
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack
@@ -22,18 +23,20 @@ class Selection:
 def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
     """Training and validation clips of a pack.
 
-    With a held-out fold, speaker or group the splits are ignored: all other clips train. Where no 'val' split is there, a
-    share of the training groups (else speakers, else clips) is kept for validation.
+    With a held-out fold, speaker or group the splits are ignored: all other clips train. Where no 'val' split is there,
+    a share of the training groups (else speakers, else clips) is kept for validation.
 
     Raises:
-        DataError: nothing left to train on, a held-out value that does not occur, or a single class.
+        DataError: nothing left to train on or to validate with, or a held-out value that does not occur.
     """
     column, value = settings.held_out_column, settings.held_out_value
     validation: list[int] = []
     if column:
         values = sorted({getattr(c, column) for c in pack.clips})
         if value not in values:
-            raise DataError(f"data.held_out_value is {value!r}, but {column} has only: {', '.join(values) or 'nothing'}.")
+            raise DataError(
+                f"data.held_out_value is {value!r}, but {column} has only: {', '.join(values) or 'nothing'}."
+            )
         train = [i for i, c in enumerate(pack.clips) if getattr(c, column) != value]
     elif any(c.split for c in pack.clips):
         train, validation = pack.select("train"), pack.select("val")
@@ -47,31 +50,31 @@ def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
     if not labels:
         raise DataError(f"{pack.path} has no labelled clips to train on (splits: {pack.info['splits']}).")
     if not validation:
-        raise DataError(f"{pack.path} has too few clips to keep any for validation; at least two a class are needed.")
+        raise DataError(
+            f"{pack.path} has too few clips, or too few groups or speakers, to keep any for validation; at least two a "
+            "class are needed."
+        )
     return Selection(train, validation)
 
 
 def _share_of_groups(pack: Pack, clips: list[int], share: float, seed: int, held_out_column: str) -> list[int]:
-    """Whole groups, drawn until the share is reached in every class."""
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    """Whole groups, drawn until the share is reached in every class; one, the smallest, where all are larger."""
+    groups: dict[str, list[int]] = defaultdict(list)
     for i in clips:
         c = pack.clips[i]
         # Leaving one speaker out of six: a whole second speaker for validation would cost a fifth of the training data.
-        name = c.group or ("" if held_out_column == "speaker" else c.speaker) or f"#{i}"
-        groups[(c.labels[0] if c.labels else "", name)].append(i)
-    by_name: dict[str, list[int]] = defaultdict(list)
-    for (_, name), members in groups.items():
-        by_name[name] += members
+        groups[c.group or ("" if held_out_column == "speaker" else c.speaker) or f"#{i}"].append(i)
     total = pack.counts(clips)
     wanted = {label: max(1.0, share * n + 0.5) for label, n in total.items()}
-    taken: dict[str, int] = defaultdict(int)
+    taken: Counter[str] = Counter()
     chosen: list[int] = []
-    names = sorted(by_name)
+    names = sorted(groups)
     for k in np.random.default_rng([seed, 31]).permutation(len(names)):
-        members = by_name[names[k]]
-        counts = pack.counts(members)
+        counts = pack.counts(groups[names[k]])
         if all(taken[label] + n <= min(wanted[label], total[label] - 1) for label, n in counts.items()):
-            chosen += members
-            for label, n in counts.items():
-                taken[label] += n
+            chosen += groups[names[k]]
+            taken += counts
+    if not chosen:
+        fits = [g for g in groups.values() if all(n < total[label] for label, n in pack.counts(g).items())]
+        chosen = min(fits, key=len, default=[])
     return sorted(chosen)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from auricle_shared.decision import frame_scores
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames

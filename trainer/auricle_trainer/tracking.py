@@ -22,7 +22,13 @@ class Tracker:
 
         folder.mkdir(parents=True, exist_ok=True)
         self._file = open(folder / "metrics.jsonl", "a", encoding="utf-8")
+        self._end_broken_line(folder / "metrics.jsonl")
         self._board = SummaryWriter(str(folder / "tensorboard"))
+
+    def _end_broken_line(self, path: Path) -> None:
+        """What a crash cut short must not swallow the next line too."""
+        if not path.read_bytes().endswith(b"\n") and path.stat().st_size:
+            self._file.write("\n")
 
     def log(self, step: int, values: dict[str, Any]) -> None:
         self._file.write(json.dumps({"step": step, **values}) + "\n")

@@ -1,7 +1,7 @@
 """Build the parts of a training run and hand them to the loop.
 
-    auricle train gru --data PACK --run runs/one
-    auricle train gru --data PACK --run runs/one --resume
+auricle train gru --data PACK --run runs/one
+auricle train gru --data PACK --run runs/one --resume
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from types import FrameType
 from typing import Any
 
 import torch
+
 from auricle_shared.accuracy import as_text
 from auricle_shared.errors import DataError, SettingsError
 from auricle_shared.evaluate import evaluate
 from auricle_shared.files import write_text
 from auricle_shared.metadata import BACKGROUND, ModelMetadata
-from auricle_shared.pack import Pack, PackWriter
+from auricle_shared.pack import Pack
 from auricle_shared.scenes import SceneStreams, render
 from auricle_shared.settings import EventSettings
 
@@ -78,15 +79,23 @@ def train(
     state = new_state(config, plan, device, seed)
     metadata = make_metadata(config, plan, state, pack, background, seed)
     say(
-        f"{len(selection.train)} training and {len(selection.validation)} validation clips of {len(plan.classes)} classes "
-        f"({', '.join(plan.classes)}); {parameters(state)} parameters; {steps_per_epoch} steps an epoch; {device}"
+        f"{len(selection.train)} training and {len(selection.validation)} validation clips of "
+        f"{len(plan.classes)} classes ({', '.join(plan.classes)}); "
+        f"{parameters(state)} parameters; {steps_per_epoch} steps an epoch; {device}"
     )
     if resume:
         values = load_checkpoint(folder / "checkpoints" / LAST)
         if values["config_hash"] != config.hash or values["data_fingerprint"] != pack.fingerprint:
             raise SettingsError(f"{folder} was trained with another config or other data; resume needs the same ones.")
+        began = ModelMetadata.from_strings(values["metadata"], str(folder))
+        for key, what in (("seed", "seed"), ("background_fingerprint", "background")):
+            if began.provenance[key] != metadata.provenance[key]:
+                raise SettingsError(
+                    f"{folder} was begun with the {what} {began.provenance[key]}, not {metadata.provenance[key]}; "
+                    "resume needs the same one."
+                )
         state.load(values)
-        metadata = ModelMetadata.from_strings(values["metadata"], str(folder))
+        metadata = began
         say(f"goes on at step {state.step} of {steps}")
     else:
         write_text(folder / "config.json", json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
@@ -94,6 +103,8 @@ def train(
 
     tracker = Tracker(folder)
     keeper = EpochKeeper(config, pack, selection, folder, state, metadata, tracker)
+    if resume:
+        keeper.go_on(values)
     with StopRequest() as stop:
         numbers = range(state.step, steps)
         windows = batches(plan, numbers, config.training.workers, device)
@@ -228,12 +239,19 @@ class EpochKeeper:
         self._config, self._pack, self._selection, self._folder = config, pack, selection, folder
         self._state, self._metadata, self._tracker = state, metadata, tracker
         self._epoch = 0
+        self._accuracy: float | None = None  # of the weights as they are now
+        self._validated_step = 0
         self.best_epoch = 0
+
+    def go_on(self, last: dict[str, Any]) -> None:
+        """Take up the count of epochs where the last checkpoint left it."""
+        self._epoch, self.best_epoch = last["epoch"], last["best_epoch"]
 
     def after_epoch(self, epoch: int, figures: dict[str, float]) -> str:
         self._epoch, state = epoch, self._state
         result = evaluate(TorchScorer(state.model, self._metadata), self._pack, self._selection.validation)
         accuracy, loss = result["accuracy"], figures["train/loss"]
+        self._accuracy, self._validated_step = accuracy, state.step
         self._tracker.log(state.step, {"epoch": epoch, **figures, "validation/accuracy": accuracy})
         # Of two epochs that are equally right the later one, with the lower loss, has seen more.
         if (accuracy, -loss) >= (state.best_accuracy, -state.best_loss):
@@ -243,16 +261,24 @@ class EpochKeeper:
         if self._config.training.keep_every and epoch % self._config.training.keep_every == 0:
             self.save(f"epoch-{epoch:04d}.pt")
         self.save(LAST)
-        return f"epoch {epoch}: loss {loss:.3f}, validation {100 * accuracy:.1f} % (best {100 * state.best_accuracy:.1f} %)"
+        best = state.best_accuracy
+        return f"epoch {epoch}: loss {loss:.3f}, validation {100 * accuracy:.1f} % (best {100 * best:.1f} %)"
 
     def save(self, name: str) -> None:
-        provenance = {**self._metadata.provenance, "checkpoint": name, "checkpoint_hash": weights_hash(self._state.model)}
-        if self._state.best_accuracy >= 0:
-            provenance["metrics"] = {"validation_accuracy": self._state.best_accuracy, "clips": len(self._selection.validation)}
+        provenance = {
+            **self._metadata.provenance,
+            "checkpoint": name,
+            "checkpoint_hash": weights_hash(self._state.model),
+        }
+        accuracy = self._accuracy if self._validated_step == self._state.step else None
+        if accuracy is not None:
+            provenance["metrics"] = {"validation_accuracy": accuracy, "clips": len(self._selection.validation)}
         metadata = ModelMetadata(**{**self._metadata.__dict__, "provenance": provenance})
         values = {
             **self._state.to_dict(),
             "epoch": self._epoch,
+            "best_epoch": self.best_epoch,
+            "validation_accuracy": accuracy,
             "config": self._config.to_dict(),
             "config_hash": self._config.hash,
             "data_fingerprint": self._pack.fingerprint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ import click
 @click.option("--background", type=click.Path(path_type=Path), help="Room sound, a pack or a plain folder.")
 @click.option("--set", "changes", multiple=True, metavar="A.B=VALUE", help="Change a setting of the config.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Everything random comes from it.")
+@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Everything random comes from it.")
 @click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 def train(
@@ -36,6 +37,7 @@ def train(
       auricle train gru --data recordings --run runs/long --set training.epochs=80 --seed 1
     """
     import torch
+
     from auricle_shared.pack import open_data
 
     from .config import load_config
@@ -51,9 +53,14 @@ def train(
     noise = open_data(background, rate_hz) if background else None
     outcome = train_run(settings, pack, noise, folder, where, seed, resume)
     if not outcome.finished:
-        click.echo(f"Stopped early. Go on with: auricle train {config} --data {data} --run {folder} --resume")
+        same = ["auricle", "train", config, "--data", str(data), "--run", str(folder)]
+        same += ["--background", str(background)] if background else []
+        same += [part for change in changes for part in ("--set", change)]
+        same += ["--seed", str(seed), "--device", device, "--resume"]
+        click.echo(f"Stopped early. Go on with: {shlex.join(same)}")
         raise click.exceptions.Exit(130)
     click.echo(
-        f"best validation accuracy {100 * outcome.best_accuracy:.2f} % (epoch {outcome.best_epoch}); {folder}/checkpoints/best.pt"
+        f"best validation accuracy {100 * outcome.best_accuracy:.2f} % (epoch {outcome.best_epoch}); "
+        f"{folder}/checkpoints/best.pt"
     )
     click.echo(f"next: auricle export {folder} model.onnx")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack
 from auricle_shared.scenes import Placed, Window
-from torch import Tensor
 
 
 @dataclass
@@ -28,12 +29,14 @@ class Targets:
     multi_label: bool
 
     def to(self, device: torch.device) -> Targets:
-        moved = [getattr(self, f.name) for f in fields(self)][:-1]
-        return Targets(*(t.to(device, non_blocking=True) for t in moved), self.multi_label)
+        return self._changed(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Targets:
-        pinned = [getattr(self, f.name).pin_memory() for f in fields(self)[:-1]]
-        return Targets(*pinned, self.multi_label)
+        return self._changed(lambda tensor: tensor.pin_memory())
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> Targets:
+        tensors = {name: change(getattr(self, name)) for name in ("stream", "counts", "labels", "background")}
+        return replace(self, **tensors)
 
 
 def make_targets(
@@ -51,7 +54,7 @@ def make_targets(
     Args:
         classes: labels in the order of the logits.
         evidence_samples: an event that goes on past the window is asked for once this much of it was heard.
-        release_samples: frames so soon after an event are asked nothing.
+        release_samples: frames so soon after an event are asked nothing, also where it ended in the window before.
     """
     frames = window_samples // hop_samples
     background = np.ones((streams, frames), bool)
@@ -59,9 +62,8 @@ def make_targets(
     for p in window.events:
         first = p.start_samples // hop_samples
         last = -(-(p.start_samples + p.length_samples) // hop_samples)  # one behind the event's last frame
-        if pack.clips[p.clip].labels == (BACKGROUND,):
-            continue
-        background[p.stream, first : last + -(-release_samples // hop_samples)] = False
+        if pack.clips[p.clip].labels != (BACKGROUND,):
+            background[p.stream, first : last + -(-release_samples // hop_samples)] = False
         heard = p.start_samples + p.length_samples - p.begun_samples
         if p.ends or heard >= evidence_samples:
             asked.append((p, first, last))

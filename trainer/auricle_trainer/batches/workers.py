@@ -5,15 +5,17 @@ Every worker plans all windows (cheap) and mixes only its own (not cheap): which
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from auricle_shared.pack import Pack
-from auricle_shared.scenes import SceneSettings, SceneStreams, render
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+from auricle_shared.pack import Pack
+from auricle_shared.scenes import SceneSettings, SceneStreams, render
 
 from .targets import Targets, make_targets
 
@@ -55,7 +57,14 @@ class WindowPlan:
 
     def scene_streams(self) -> SceneStreams:
         return SceneStreams(
-            self.pack, self.clips, self.background, self.recordings, self.scenes, self.streams, self.window_samples, self.seed
+            self.pack,
+            self.clips,
+            self.background,
+            self.recordings,
+            self.scenes,
+            self.streams,
+            self.window_samples,
+            self.seed,
         )
 
 
@@ -92,8 +101,10 @@ def _first(items: list[Any]) -> Any:
     return items[0]
 
 
-def _one_thread(_: int) -> None:
+def _prepare_worker(_: int) -> None:
     torch.set_num_threads(1)
+    # Ctrl-C reaches every process of the terminal; the training process alone decides when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def batches(plan: WindowPlan, numbers: range, workers: int, device: torch.device) -> Iterator[Batch]:
@@ -106,7 +117,7 @@ def batches(plan: WindowPlan, numbers: range, workers: int, device: torch.device
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         pin_memory=device.type == "cuda",
-        worker_init_fn=_one_thread,
+        worker_init_fn=_prepare_worker,
         multiprocessing_context="spawn" if workers else None,
         generator=torch.Generator(),  # the loader draws a seed at its start; a resumed run must not lose one of its own
     )

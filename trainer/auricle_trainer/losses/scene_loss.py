@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from auricle_shared.decision import clip_logits
 from torch import Tensor
 
+from auricle_shared.decision import clip_logits
 from auricle_trainer.batches.targets import Targets
 from auricle_trainer.config import LossSettings
 

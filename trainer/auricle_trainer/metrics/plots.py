@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from auricle_shared.files import write_whole
 
 
@@ -46,7 +47,9 @@ def confusion_figure(result: dict[str, Any]) -> Any:
 def curves_figure(metrics: Sequence[dict[str, Any]]) -> Any:
     """Loss and validation accuracy over the steps of a run."""
     figure = new_figure(8, 3.2)
-    for place, (key, title) in enumerate([("train/loss", "training loss"), ("validation/accuracy", "validation accuracy")]):
+    for place, (key, title) in enumerate(
+        [("train/loss", "training loss"), ("validation/accuracy", "validation accuracy")]
+    ):
         axes = figure.add_subplot(1, 2, place + 1)
         points = [(m["step"], m[key]) for m in metrics if key in m]
         if points:

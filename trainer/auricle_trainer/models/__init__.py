@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from auricle_shared.errors import SettingsError
 from torch import nn
+
+from auricle_shared.errors import SettingsError
 
 from .gru import GRUNetwork
 

@@ -1,7 +1,7 @@
 """The layers of a network, by torch.
 
-A network's `forward` names what it needs from an array namespace: this one in training, a NumPy one as the oracle, and a
-recorder that writes ONNX nodes in the export. The network itself is written once.
+A network's `forward` names what it needs from an array namespace: this one in training, a NumPy one as the oracle, and
+a recorder that writes ONNX nodes in the export. The network itself is written once.
 """
 
 from __future__ import annotations

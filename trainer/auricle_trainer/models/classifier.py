@@ -1,6 +1,6 @@
 """Audio in, logits out: the front end, the training data's mean and deviation, and a network, with one flat state.
 
-    state [B, S]:   | audio tail (carry samples) | the network's own state |
+state [B, S]:   | audio tail (carry samples) | the network's own state |
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from auricle_shared.settings import SpectrogramSettings
 from auricle_shared.spectrogram import SpectrogramConstants, constants, spectrogram
-from torch import Tensor, nn
 
 from .arrays import TorchArrays
 
@@ -65,7 +66,9 @@ class Classifier(nn.Module):
     def step(self, xp: Any, number: Callable[[Any], Any], audio: Any, state: Any) -> tuple[Any, Any]:
         """audio [B, F * hop], state [B, S] -> logits [B, F, C], next state; `number` converts this module's tensors."""
         joined = self.with_tail(xp, audio, state)
-        front_end = SpectrogramConstants(*(None if x is None else number(x) for x in (self.cosines, self.sines, self.mel)))
+        front_end = SpectrogramConstants(
+            *(None if x is None else number(x) for x in (self.cosines, self.sines, self.mel))
+        )
         features = (spectrogram(xp, joined, front_end, self.settings) - number(self.mean)) / number(self.deviation)
         logits, network_state = self.network(xp, features, state[:, self.settings.carry_samples :])
         return logits, self.next_state(xp, joined, network_state)

@@ -1,9 +1,9 @@
 """The GRU's recurrence for training on a CPU, with its gradient written out.
 
 torch's own GRU on the CPU runs every time step's gradient as a dozen small operations and adds up the weights' gradient
-frame by frame. Here the factors of all frames are made at once, the loop keeps three operations a frame, and the weights'
-gradient is one large product: 1.2 to 1.9 times faster forward and backward at batches of 16 and 32 (2 cores). On a GPU, and
-wherever no gradient is wanted, torch's GRU is used.
+frame by frame. Here the factors of all frames are made at once, the loop keeps three operations a frame, and the
+weights' gradient is one large product: 1.2 to 1.9 times faster forward and backward at batches of 16 and 32 (2 cores).
+On a GPU, and wherever no gradient is wanted, torch's GRU is used.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Recurrence(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         states, rzn, g_n, weight = ctx.saved_tensors
         frames, batch, size = g_n.shape
         r, z, n = rzn.split(size, -1)
