@@ -30,8 +30,8 @@ def choose_device(wanted: str) -> torch.device:
     if driver:
         raise DeviceError(
             f"An NVIDIA GPU is here ({driver}), but torch {torch.__version__} cannot use it: {_need()}. "
-            "Install a torch for CUDA that fits the driver (https://pytorch.org/get-started), update the driver, or use "
-            "--device cpu."
+            "Install a torch for CUDA that fits the driver (https://pytorch.org/get-started), update the driver, or "
+            "use --device cpu."
         )
     if wanted == "cuda":
         raise DeviceError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,8 +35,8 @@ class Targets:
         return self._changed(lambda tensor: tensor.pin_memory())
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> Targets:
-        tensors = {name: change(getattr(self, name)) for name in ("stream", "counts", "labels", "background")}
-        return replace(self, **tensors)
+        stream, counts, labels, background = map(change, (self.stream, self.counts, self.labels, self.background))
+        return Targets(stream, counts, labels, background, self.multi_label)
 
 
 def make_targets(
