@@ -31,7 +31,7 @@ class SpectrogramSettings:
     """log_mel only: lower edge of the first band"""
     high_hz: float = 8000.0
     """log_mel only: upper edge of the last band"""
-    eps: float = 1e-10
+    eps: float = 1e-9
     """added to the power before the logarithm; full scale is a power of 0.25 for a sine"""
 
     def __post_init__(self) -> None:
@@ -138,6 +138,8 @@ def from_table(kind: type[T], table: dict[str, Any], where: str) -> T:
         wanted = str(known[key].type)
         if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        if wanted == "str" and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # fold = 1 means the fold named "1"
         plain = {"int": int, "float": float, "str": str, "bool": bool, "dict": dict}.get(wanted.split("[")[0])
         if isinstance(value, float) and not math.isfinite(value):
             raise SettingsError(f"{where}.{key} is {value}; it must be a finite number.")

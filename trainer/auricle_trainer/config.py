@@ -75,6 +75,14 @@ class MaskSettings:
 
 
 @dataclass(frozen=True)
+class ShiftSettings:
+    """Spectra moved along the bands in training, a different way for every stream and window."""
+
+    bands: float = 0.0
+    """farthest move up or down; 0 moves nothing"""
+
+
+@dataclass(frozen=True)
 class LossSettings:
     evidence_seconds: float = 1.0
     """an event that goes on past the window's end is asked for once this much of it was heard"""
@@ -128,6 +136,7 @@ class Config:
     model: ModelSettings = field(default_factory=ModelSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
     mask: MaskSettings = field(default_factory=MaskSettings)
+    shift: ShiftSettings = field(default_factory=ShiftSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     events: Mapping[str, EventSettings] = field(default_factory=dict)
@@ -159,6 +168,7 @@ class Config:
             "model": ModelSettings,
             "scenes": SceneSettings,
             "mask": MaskSettings,
+            "shift": ShiftSettings,
             "loss": LossSettings,
             "training": TrainingSettings,
         }

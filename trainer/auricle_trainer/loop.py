@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .augment.mask import mask
+from .augment.shift import draw_shift, shift
 from .batches.workers import Batch
 from .config import Config
 from .losses.scene_loss import scene_loss
@@ -39,18 +40,25 @@ class TrainingState:
             "optimizer": self.optimizer.state_dict(),
             "bank": self.bank,
             "generator": self.generator.get_state(),
-            "torch_random": torch.get_rng_state(),
+            "torch_random": self._device_random(),
             "step": self.step,
             "best_accuracy": self.best_accuracy,
             "best_loss": self.best_loss,
         }
+
+    def _device_random(self) -> Tensor:
+        """What dropout draws from."""
+        return torch.cuda.get_rng_state(self.bank.device) if self.bank.device.type == "cuda" else torch.get_rng_state()
 
     def load(self, values: dict[str, Any]) -> None:
         self.model.load_state_dict(values["model"])
         self.optimizer.load_state_dict(values["optimizer"])
         self.bank = values["bank"].to(self.bank.device)
         self.generator.set_state(values["generator"])
-        torch.set_rng_state(values["torch_random"])
+        if self.bank.device.type == "cuda":
+            torch.cuda.set_rng_state(values["torch_random"], self.bank.device)
+        else:
+            torch.set_rng_state(values["torch_random"])
         self.step = int(values["step"])
         self.best_accuracy, self.best_loss = float(values["best_accuracy"]), float(values["best_loss"])
 
@@ -64,13 +72,19 @@ def learning_rate(step: int, steps: int, config: Config) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+def augment(features: Tensor, config: Config, generator: torch.Generator) -> Tensor:
+    """Features [B, F, bands] as training sees them."""
+    if config.shift.bands:
+        features = shift(features, draw_shift(len(features), config.shift.bands, generator, features.device))
+    return mask(features, config.mask, generator)
+
+
 def train_step(state: TrainingState, batch: Batch, config: Config) -> Tensor:
     """One window of every stream: forward with the carried state, backward, update. Returns the loss, on the device."""
     model = state.model
     model.train()
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
-    augment = partial(mask, settings=config.mask, generator=state.generator)
-    logits, after = model(batch.audio, bank, augment)
+    logits, after = model(batch.audio, bank, partial(augment, config=config, generator=state.generator))
     loss = scene_loss(logits, batch.targets, config.loss)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
