@@ -50,27 +50,28 @@ def make_targets(
     evidence_samples: int,
     release_samples: int,
 ) -> Targets:
-    """
+    """What is asked of a window.
+
+    A clip labelled background is asked twice: as a whole, like an event, and frame by frame.
+
     Args:
         classes: labels in the order of the logits.
         evidence_samples: an event that goes on past the window is asked for once this much of it was heard.
         release_samples: frames so soon after an event are asked nothing, also where it ended in the window before.
     """
     frames = window_samples // hop_samples
-    background = np.ones((streams, frames), bool)
+    release = -(-release_samples // hop_samples)
+    since_event = np.arange(frames) + -window.ended_samples[:, None] // hop_samples
+    background = since_event >= release
     asked: list[tuple[Placed, int, int]] = []
     for p in window.events:
         first = p.start_samples // hop_samples
         last = -(-(p.start_samples + p.length_samples) // hop_samples)  # one behind the event's last frame
         if pack.clips[p.clip].labels != (BACKGROUND,):
-            background[p.stream, first : last + -(-release_samples // hop_samples)] = False
+            background[p.stream, first : last + release] = False
         heard = p.start_samples + p.length_samples - p.begun_samples
         if p.ends or heard >= evidence_samples:
             asked.append((p, first, last))
-    for p in window.events:  # a background clip right after an event is background all the same
-        if pack.clips[p.clip].labels == (BACKGROUND,):
-            later = p.start_samples + release_samples
-            background[p.stream, -(-later // hop_samples) : (p.start_samples + p.length_samples) // hop_samples] = True
     counts = np.zeros((len(asked), frames), np.float32)
     for row, (_, first, last) in zip(counts, asked, strict=True):
         row[first:last] = 1.0
