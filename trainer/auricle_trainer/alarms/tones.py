@@ -47,13 +47,19 @@ def steady(seconds: float, frequency_hz: float, drift: float, rate_hz: int) -> n
 
 
 def gate(n: int, rate_hz: int, starts: np.ndarray, lengths: np.ndarray, edge_seconds: float) -> np.ndarray:
-    """Loudness 1 during each pulse, 0 between them, with straight edges inside the pulse.
+    r"""Loudness 1 during each pulse, 0 between them, with straight edges; at half its height a pulse has its length.
+
+         ____________
+        /            \
+    ___/              \___
+       |--| edge      |--|
+       |- length -----|
 
     Args:
-        starts: [p] seconds, rising; lengths: [p] seconds, at least two edges long and ending before the next start.
+        starts: [p] seconds, rising; lengths: [p] seconds, an edge or more; the next start is an edge away or more.
     """
     corners = starts[:, None] + np.stack(
-        [0 * lengths, 0 * lengths + edge_seconds, lengths - edge_seconds, lengths], axis=1
+        [0 * lengths, 0 * lengths + edge_seconds, lengths, lengths + edge_seconds], axis=1
     )
     levels = np.tile([0.0, 1.0, 1.0, 0.0], len(starts))
     return np.interp(np.arange(n) / rate_hz, corners.ravel(), levels, left=0.0, right=0.0).astype(np.float32)
