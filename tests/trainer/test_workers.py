@@ -1,0 +1,115 @@
+"""Windows from worker processes: the same as from this one, and Ctrl-C does not reach them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from auricle_shared.pack import Pack
+from auricle_shared.scenes import SceneSettings, render
+from auricle_trainer.batches.workers import Batch, WindowPlan, Windows, batches
+from auricle_trainer.checkpoint import load_checkpoint
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def plan(tones: Pack, noise: Pack) -> WindowPlan:
+    return WindowPlan(
+        pack=tones,
+        clips=tuple(tones.select("train")),
+        background=noise,
+        recordings=(0, 1, 2),
+        scenes=SceneSettings(reset=0.3),
+        classes=("background", "high", "low"),
+        multi_label=False,
+        streams=3,
+        window_samples=8000,
+        hop_samples=160,
+        evidence_samples=4000,
+        release_samples=1600,
+        seed=5,
+    )
+
+
+def assert_same(a: Batch, b: Batch) -> None:
+    assert a.number == b.number
+    assert torch.equal(a.audio, b.audio) and torch.equal(a.reset, b.reset)
+    for name in ("stream", "counts", "labels", "background"):
+        assert torch.equal(getattr(a.targets, name), getattr(b.targets, name)), name
+
+
+def test_the_plan_pickles_without_audio(plan: WindowPlan) -> None:
+    assert plan.pack.samples.size and plan.background.samples.size  # mapped here
+    data = pickle.dumps(plan)
+    assert len(data) < 20000 < 2 * plan.pack.samples.size
+    again = pickle.loads(data)
+    assert_same(Windows(again)[4], Windows(plan)[4])
+
+
+def test_a_window_is_the_scene_s_whatever_was_asked_before(plan: WindowPlan) -> None:
+    scene = plan.scene_streams()
+    windows = [scene.next_window() for _ in range(6)]
+    data = Windows(plan)
+    for number in (0, 3, 5, 2, 2):
+        audio = render(windows[number], plan.pack, plan.background, 3, plan.window_samples)
+        found = data[number]
+        assert np.array_equal(found.audio.numpy(), audio)
+        assert np.array_equal(found.reset.numpy(), windows[number].reset)
+        assert found.audio.dtype == torch.float32
+
+
+def test_spawned_workers_give_the_same_batches_in_order(plan: WindowPlan) -> None:
+    here = list(batches(plan, range(2, 9), 0, CPU))
+    there = list(batches(plan, range(2, 9), 2, CPU))
+    assert [b.number for b in there] == list(range(2, 9))
+    for a, b in zip(here, there, strict=True):
+        assert_same(a, b)
+        assert not b.audio.is_pinned()
+
+
+def test_another_seed_gives_other_windows(plan: WindowPlan) -> None:
+    assert not torch.equal(Windows(plan)[0].audio, Windows(replace(plan, seed=6))[0].audio)
+
+
+def test_asking_for_batches_draws_nothing_from_torch(plan: WindowPlan) -> None:
+    before = torch.get_rng_state()
+    list(batches(plan, range(2), 0, CPU))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_ends_well(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    """A terminal sends the signal to every process of the group at once."""
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "auricle_shared.command", "train", "tiny", "--data", str(tones.path)]
+    command += ["--background", str(noise.path), "--run", str(run), "--seed", "3"]
+    command += ["--set", "training.epochs=5000", "--set", "training.workers=2", "--set", "training.keep_every=1"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
+    try:
+        deadline = time.monotonic() + 120
+        while not (run / "checkpoints" / "epoch-0004.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert load_checkpoint(run / "checkpoints" / "last.pt")["step"] > 0
+    # The line that is printed goes on with the very same run.
+    line = next(line for line in out.splitlines() if "--resume" in line)
+    for words in ("--seed 3", "--set training.epochs=5000", f"--background {noise.path}"):
+        assert words in line
