@@ -1,7 +1,7 @@
 """The front end: one function, run by NumPy, by torch and inside the ONNX graph.
 
 `spectrogram` is written with reshape, slices, `concatenate`, `flip`, `@` and `log` only, in the names that NumPy and
-torch share; `xp` is the module (or anything else with these names: the export passes a recorder that writes ONNX nodes).
+torch share; `xp` is the module, or anything else with these names: the export passes a recorder of ONNX nodes.
 No library's own spectrogram is ever called, so there is no second one to disagree with.
 
     audio      |<- carry ->|<- hop ->|<- hop ->|<- hop ->|      carry = (ceil(window / hop) - 1) * hop

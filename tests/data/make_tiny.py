@@ -1,6 +1,6 @@
 """Makes tiny.onnx beside it: two tones told apart by the config `tiny`. The tests of the runtime play it.
 
-    python tests/data/make_tiny.py
+python tests/data/make_tiny.py
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import PackWriter
 

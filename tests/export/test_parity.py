@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+
 from auricle_export.oracle import NumpyScorer
 from auricle_export.parity import compare, made_audio
 from auricle_export.to_onnx import build_model, write_model

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack, PackWriter
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from auricle_trainer.models.recurrence import Recurrence, train_gru
 from torch import nn
+
+from auricle_trainer.models.recurrence import Recurrence, train_gru
 
 
 @pytest.mark.parametrize(("batch", "frames", "size", "layers"), [(1, 1, 8, 1), (3, 13, 16, 1), (16, 50, 32, 2)])
@@ -27,7 +28,8 @@ def test_values_and_gradients_equal_torchs_gru(batch: int, frames: int, size: in
 
 def test_the_gradient_is_the_slope() -> None:
     torch.manual_seed(1)
-    arguments = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((6, 2, 9), (2, 3), (9, 3), (9,))]
+    shapes = ((6, 2, 9), (2, 3), (9, 3), (9,))
+    arguments = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     assert torch.autograd.gradcheck(Recurrence.apply, arguments)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from auricle_trainer.augment.shift import draw_shift, shift
 
 
@@ -18,7 +19,9 @@ def test_whole_bands_move_and_the_edge_is_repeated() -> None:
 def test_half_bands_are_numpys_interpolation() -> None:
     torch.manual_seed(0)
     x, bands = torch.randn(4, 3, 12), torch.tensor([0.5, -0.25, 1.7, -2.3])
-    wanted = [[np.interp(np.arange(12) - b, np.arange(12), frame) for frame in row] for row, b in zip(x.numpy(), bands.numpy(), strict=True)]
+    places = np.arange(12)
+    rows = zip(x.numpy(), bands.numpy(), strict=True)
+    wanted = [[np.interp(places - b, places, frame) for frame in row] for row, b in rows]
     np.testing.assert_allclose(shift(x, bands).numpy(), np.array(wanted), atol=1e-5)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+
 from auricle_trainer.study import STUDIES, plan, table
 
 
@@ -32,7 +33,8 @@ def test_every_value_is_held_out_once_and_seeds_differ() -> None:
 
 def test_the_table_pools_clips_and_spreads_runs() -> None:
     rows = [
-        {"run": r, "n": 100, "correct": c, "accuracy": c / 100, "interval_95": [0, 1], "stream_accuracy": c / 100, "seconds": 1}
+        {"run": r, "n": 100, "correct": c, "accuracy": c / 100, "stream_accuracy": c / 100, "interval_95": [0, 1]}
+        | {"seconds": 1}
         for r, c in (("a", 90), ("b", 94))
     ]
     last = table(rows).splitlines()[-1]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from auricle_shared.errors import DataError, ModelError, SettingsError
 from auricle_shared.evaluate import evaluate
 from auricle_shared.pack import Pack, PackWriter
@@ -42,7 +43,8 @@ def test_it_learns_two_tones_and_says_the_same_number_twice(tones: Pack, noise: 
     result = evaluate(scorer, tones, tones.select("test"), quiet)
     assert result["accuracy"] == 1.0 and result["stream"]["accuracy"] >= 0.75
     validation = evaluate(scorer, tones, tones.select("val"))
-    assert validation["accuracy"] == outcome.best_accuracy == load_checkpoint(tmp_path / "run/checkpoints/best.pt")["best_accuracy"]
+    kept = load_checkpoint(tmp_path / "run/checkpoints/best.pt")["best_accuracy"]
+    assert validation["accuracy"] == outcome.best_accuracy == kept
     for name in ("config.json", "run.json", "metrics.jsonl", "pictures/curves.png", "pictures/confusion.png"):
         assert (tmp_path / "run" / name).stat().st_size > 0
     assert list((tmp_path / "run" / "tensorboard").iterdir())

@@ -89,7 +89,7 @@ class LossSettings:
     release_seconds: float = 0.3
     """frames after an event in which the network is asked nothing: it cannot know yet that it is over"""
     frame_weight: float = 0.0
-    """loss of every single frame inside an event beside the pooled one: for sounds that last, as their score shall"""
+    """loss of frames inside an event that say another class than its own or background, beside the pooled loss"""
     background_weight: float = 1.0
     """loss of background frames beside the loss of events"""
     label_smoothing: float = 0.0

@@ -61,7 +61,7 @@ class Job:
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(STUDIES)))
-@click.option("--data", type=click.Path(path_type=Path), envvar="AURICLE_DATA", required=True, help="Folder of data sets.")
+@click.option("--data", type=click.Path(path_type=Path), envvar="AURICLE_DATA", required=True, help="All data sets.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/study"), show_default=True)
 @click.option("--config", default="gru", show_default=True)
 @click.option("--seeds", default=3, show_default=True, help="Runs where nothing is held out in turn.")
@@ -121,9 +121,7 @@ def plan(chosen: Study, seeds: int) -> list[Job]:
     ]
 
 
-def run_job(
-    job: Job, chosen: Study, data: Path, run: Path, config: str, changes: Sequence[str]
-) -> dict[str, Any]:
+def run_job(job: Job, chosen: Study, data: Path, run: Path, config: str, changes: Sequence[str]) -> dict[str, Any]:
     """Train and evaluate through the command line, as a user would; a finished run is not trained again."""
     model, result = run / "checkpoints" / chosen.checkpoint, run / "evaluation.json"
     begun = time.monotonic()
@@ -152,8 +150,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     for r in rows:
         low, high = r["interval_95"]
         lines.append(
-            f"| {r['run']} | {r['correct']} of {r['n']} | {100 * r['accuracy']:.2f} | {100 * low:.1f} to {100 * high:.1f} "
-            f"| {100 * r['stream_accuracy']:.2f} | {r['seconds']} |"
+            f"| {r['run']} | {r['correct']} of {r['n']} | {100 * r['accuracy']:.2f} "
+            f"| {100 * low:.1f} to {100 * high:.1f} | {100 * r['stream_accuracy']:.2f} | {r['seconds']} |"
         )
     if len(rows) > 1:
         correct, n = sum(r["correct"] for r in rows), sum(r["n"] for r in rows)

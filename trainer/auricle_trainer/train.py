@@ -38,7 +38,7 @@ from .synthetic_background import write_background_pack
 from .torch_scorer import TorchScorer
 from .tracking import Tracker, read_metrics
 
-SYNTHETIC_SECONDS = 300.0
+SYNTHETIC_SECONDS = 600.0
 NORMALISATION_WINDOWS = 4
 
 

@@ -14,25 +14,38 @@ from auricle_trainer.config import LossSettings
 def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tensor:
     """Mean over events plus weighted means over their frames and over background frames.
 
-    Inside an event, its frames are pooled as the clip decision pools them and compared with its label; outside, every
-    frame is compared with background. A softmax model has background as class 0; a sigmoid model has no such output,
-    there background means: none of the classes.
+    Inside an event, its frames are pooled as the clip decision pools them and compared with its label, and no single
+    frame may say another class; outside, every frame is compared with background. A softmax model has background as
+    class 0; a sigmoid model has no such output, there background means: none of the classes.
 
     Args:
         logits: [B, frames, C].
         targets: of the same window, on the same device.
     """
     inside = logits[targets.stream]
-    loss = _mean(_against(clip_logits(torch, inside, targets.counts), targets.labels, settings.label_smoothing))
+    pooled = clip_logits(torch, inside, targets.counts)
+    loss = _mean(_against(pooled, targets.labels, settings.label_smoothing))
     if settings.frame_weight:
         event, frame = targets.counts.nonzero(as_tuple=True)
-        loss = loss + settings.frame_weight * _mean(_against(inside[event, frame], targets.labels[event], 0.0))
+        loss = loss + settings.frame_weight * _mean(_something_else(inside[event, frame], targets.labels[event]))
     outside = logits[targets.background]
     if targets.multi_label:
         nothing = torch.zeros_like(outside)
     else:
         nothing = torch.zeros(len(outside), dtype=torch.long, device=outside.device)
     return loss + settings.background_weight * _mean(_against(outside, nothing, 0.0))
+
+
+def _something_else(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log of the probability that nothing wrong is said: the label or background (softmax), no other class (sigmoid).
+
+    Early in an event nobody can know what it will be; saying so is right, saying another class is not.
+    """
+    if labels.dtype == torch.long:
+        right = logits.gather(-1, labels[:, None])
+        silent = logits[:, :1].masked_fill(labels[:, None] == 0, -torch.inf)
+        return logits.logsumexp(-1) - torch.cat([right, silent], -1).logsumexp(-1)
+    return (F.softplus(logits) * (1 - labels)).mean(-1)
 
 
 def _against(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
