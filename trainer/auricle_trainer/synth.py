@@ -44,7 +44,7 @@ def synth(pack: Path, clips_per_class: int, seed: int, ranges: str, rate: int, f
     from .alarms import CLASSES, NEGATIVES, write_alarm_pack
 
     click.echo(f"Making {len(CLASSES)} sounds and {len(NEGATIVES)} that resemble them ...", err=True)
-    with click.progressbar(length=1, label=str(pack), file=sys.stderr, update_min_steps=8) as bar:
+    with click.progressbar(length=1, label="clips", file=sys.stderr, update_min_steps=8) as bar:
 
         def progress(_done: int, total: int) -> None:
             bar.length = total
