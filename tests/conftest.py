@@ -92,3 +92,28 @@ def run_auricle() -> Callable[..., subprocess.CompletedProcess[str]]:
         return result
 
     return run
+
+
+@pytest.fixture
+def auricle_here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The command without a process of its own, where starting one would cost more than the test. A traceback fails it.
+
+    auricle_here("inspect", path, check=False) -> CompletedProcess
+    """
+    from auricle_shared.command import main
+
+    def run(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = ["auricle", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        if check and code:
+            pytest.fail(f"{' '.join(command)} ended with {code}:\n{out}\n{err}")
+        return subprocess.CompletedProcess(command, code, out, err)
+
+    return run
