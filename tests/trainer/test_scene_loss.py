@@ -39,6 +39,14 @@ def against(logits: list[float], label: float | list[float], smoothing: float = 
     return sum(w * (log_total - x) for w, x in zip(wanted, logits, strict=True))
 
 
+def something_else(logits: list[float], label: float | list[float]) -> float:
+    """-log of the share of what is right to say: the class or background; or, of several, all but the absent ones."""
+    if isinstance(label, list):
+        return sum(math.log1p(math.exp(x)) for x, y in zip(logits, label, strict=True) if not y) / len(label)
+    right = sum(math.exp(logits[c]) for c in {0, int(label)})
+    return -math.log(right / sum(math.exp(x) for x in logits))
+
+
 def slow(logits: Tensor, t: Targets, settings: LossSettings) -> float:
     x = logits.double().tolist()
     pooled, frames, outside = [], [], []
@@ -46,7 +54,7 @@ def slow(logits: Tensor, t: Targets, settings: LossSettings) -> float:
         inside = [x[stream][f] for f in range(FRAMES) if counts[f]]
         score = [math.log(sum(math.exp(v[c]) for v in inside) / len(inside)) for c in range(CLASSES)]
         pooled.append(against(score, label, 0.0 if t.multi_label else settings.label_smoothing))
-        frames += [against(v, label) for v in inside]
+        frames += [something_else(v, label) for v in inside]
     nothing: float | list[float] = [0.0] * CLASSES if t.multi_label else 0
     for stream in range(STREAMS):
         outside += [against(x[stream][f], nothing) for f in range(FRAMES) if t.background[stream, f]]

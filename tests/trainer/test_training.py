@@ -36,7 +36,7 @@ def tiny(*changes: str) -> Config:
 
 
 def test_it_learns_two_tones_and_says_the_same_number_twice(tones: Pack, noise: Pack, tmp_path: Path) -> None:
-    outcome = train(tiny("training.epochs=12"), tones, noise, tmp_path / "run", CPU, seed=0)
+    outcome = train(tiny("training.epochs=20"), tones, noise, tmp_path / "run", CPU, seed=0)
     scorer = open_if_checkpoint(tmp_path / "run")
     assert scorer is not None
     quiet = np.zeros(16000, np.float32)
