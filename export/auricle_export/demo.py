@@ -146,7 +146,7 @@ def write_scene(path: Path, unseen: Pack, background: Path, size: Size, seed: in
         gap_seconds=3.0,
         gap_minimum_seconds=8.0,
         adjoining=0.0,
-        snr_low_db=8.0,
+        snr_low_db=10.0,
         snr_high_db=30.0,
         background_low_db=-48.0,
         background_high_db=-48.0,

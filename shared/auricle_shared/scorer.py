@@ -1,9 +1,9 @@
 """The one interface that everything which judges audio has: the torch module, the ONNX session, the NumPy oracle.
 
-    frames = scorer(audio, state)          # audio [B, k * hop] float32, state [B, S] float32
-    frames.logits                          # [B, k, C]
-    frames.scores                          # [B, k, C], probabilities at the model's temperature
-    state = frames.state                   # [B, S], goes into the next call
+frames = scorer(audio, state)          # audio [B, k * hop] float32, state [B, S] float32
+frames.logits                          # [B, k, C]
+frames.scores                          # [B, k, C], probabilities at the model's temperature
+state = frames.state                   # [B, S], goes into the next call
 """
 
 from __future__ import annotations

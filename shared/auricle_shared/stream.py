@@ -29,8 +29,8 @@ class StreamFrames(NamedTuple):
 class StreamingClassifier:
     """One stream of audio, scored as it comes; the same scores whatever the pieces.
 
-        classifier = StreamingClassifier(open_scorer("model.onnx"))
-        frames = classifier.feed(samples)      # any number of samples, float32 in [-1, 1]
+    classifier = StreamingClassifier(open_scorer("model.onnx"))
+    frames = classifier.feed(samples)      # any number of samples, float32 in [-1, 1]
     """
 
     def __init__(self, scorer: Scorer) -> None:

@@ -26,7 +26,8 @@ def targets(events: int, background: bool, several: bool) -> Targets:
     else:
         labels = torch.randint(0, CLASSES, (events,), generator=rng)
     outside = torch.rand(STREAMS, FRAMES, generator=rng) < (0.4 if background else 0.0)
-    return Targets(torch.randint(0, STREAMS, (events,), generator=rng), counts, labels, outside, several)
+    allowed = torch.rand(STREAMS, FRAMES, CLASSES, generator=rng) < (0.2 if events else 0.0)
+    return Targets(torch.randint(0, STREAMS, (events,), generator=rng), counts, labels, outside, allowed, several)
 
 
 def against(logits: list[float], label: float | list[float], smoothing: float = 0.0) -> float:
@@ -39,11 +40,11 @@ def against(logits: list[float], label: float | list[float], smoothing: float = 
     return sum(w * (log_total - x) for w, x in zip(wanted, logits, strict=True))
 
 
-def something_else(logits: list[float], label: float | list[float]) -> float:
-    """-log of the share of what is right to say: the class or background; or, of several, all but the absent ones."""
-    if isinstance(label, list):
-        return sum(math.log1p(math.exp(x)) for x, y in zip(logits, label, strict=True) if not y) / len(label)
-    right = sum(math.exp(logits[c]) for c in {0, int(label)})
+def something_else(logits: list[float], allowed: list[bool], several: bool) -> float:
+    """-log of the share of what is right to say: an allowed class or background; or, of several, all but the others."""
+    if several:
+        return sum(math.log1p(math.exp(x)) for x, may in zip(logits, allowed, strict=True) if not may) / len(allowed)
+    right = sum(math.exp(x) for c, (x, may) in enumerate(zip(logits, allowed, strict=True)) if may or c == 0)
     return -math.log(right / sum(math.exp(x) for x in logits))
 
 
@@ -54,10 +55,11 @@ def slow(logits: Tensor, t: Targets, settings: LossSettings) -> float:
         inside = [x[stream][f] for f in range(FRAMES) if counts[f]]
         score = [math.log(sum(math.exp(v[c]) for v in inside) / len(inside)) for c in range(CLASSES)]
         pooled.append(against(score, label, 0.0 if t.multi_label else settings.label_smoothing))
-        frames += [something_else(v, label) for v in inside]
     nothing: float | list[float] = [0.0] * CLASSES if t.multi_label else 0
     for stream in range(STREAMS):
         outside += [against(x[stream][f], nothing) for f in range(FRAMES) if t.background[stream, f]]
+        may = t.allowed[stream].tolist()
+        frames += [something_else(x[stream][f], may[f], t.multi_label) for f in range(FRAMES) if any(may[f])]
 
     def mean(values: list[float]) -> float:
         return sum(values) / len(values) if values else 0.0

@@ -113,6 +113,15 @@ def test_several_labels_are_ones_in_their_places() -> None:
     assert found.labels.dtype == torch.float32 and found.multi_label
 
 
+def test_inside_and_soon_after_an_event_only_its_own_label_may_be_said() -> None:
+    found = asked(part(DOG, 0, 40), part(CAT, 150, 100))
+    said = [[CLASSES[c] for c in np.flatnonzero(frame)] for frame in found.allowed[0].numpy()]
+    assert said[:8] == [["dog"]] * 7 + [[]]  # 4 frames of the event, 3 of its release
+    assert said[14:] == [[]] + [["cat"]] * 5
+    assert not (found.allowed.any(-1) & found.background).any()
+    assert (found.allowed.any(-1) | found.background).all()
+
+
 @pytest.mark.parametrize("window_frames", [20, 50, 400])
 def test_what_is_asked_of_a_frame_does_not_depend_on_the_window(window_frames: int) -> None:
     """Background, event and release frames of a long scene, cut into windows or not, are the same frames."""
@@ -134,6 +143,6 @@ def test_what_is_asked_of_a_frame_does_not_depend_on_the_window(window_frames: i
 def test_targets_survive_the_way_to_a_device() -> None:
     found = asked(part(DOG, 50, 60))
     moved = found.to(torch.device("cpu"))
-    for name in ("stream", "counts", "labels", "background"):
+    for name in ("stream", "counts", "labels", "background", "allowed"):
         assert torch.equal(getattr(moved, name), getattr(found, name)), name
     assert moved.multi_label is False

@@ -45,7 +45,7 @@ def plan(tones: Pack, noise: Pack) -> WindowPlan:
 def assert_same(a: Batch, b: Batch) -> None:
     assert a.number == b.number
     assert torch.equal(a.audio, b.audio) and torch.equal(a.reset, b.reset)
-    for name in ("stream", "counts", "labels", "background"):
+    for name in ("stream", "counts", "labels", "background", "allowed"):
         assert torch.equal(getattr(a.targets, name), getattr(b.targets, name)), name
 
 

@@ -26,6 +26,8 @@ class Targets:
     """int64 [E], or float32 [E, C] of 0 and 1 with several labels at once"""
     background: Tensor
     """bool [B, F]: frames that are background"""
+    allowed: Tensor
+    """bool [B, F, C]: classes that a frame of an event, or soon after one, may say; none where nothing is asked"""
     multi_label: bool
 
     def to(self, device: torch.device) -> Targets:
@@ -35,8 +37,8 @@ class Targets:
         return self._changed(lambda tensor: tensor.pin_memory())
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> Targets:
-        stream, counts, labels, background = map(change, (self.stream, self.counts, self.labels, self.background))
-        return Targets(stream, counts, labels, background, self.multi_label)
+        tensors = (self.stream, self.counts, self.labels, self.background, self.allowed)
+        return Targets(*map(change, tensors), self.multi_label)
 
 
 def make_targets(
@@ -52,30 +54,35 @@ def make_targets(
 ) -> Targets:
     """What is asked of a window.
 
-    A clip labelled background is asked twice: as a whole, like an event, and frame by frame.
+    A clip labelled background is asked twice: as a whole, like an event, and frame by frame. An event that is not asked
+    yet may all the same say nothing else.
 
     Args:
         classes: labels in the order of the logits.
         evidence_samples: an event that goes on past the window is asked for once this much of it was heard.
-        release_samples: frames so soon after an event are asked nothing, also where it ended in the window before.
+        release_samples: frames so soon after an event are no background yet, also where it ended in the window before.
     """
     frames = window_samples // hop_samples
     release = -(-release_samples // hop_samples)
     since_event = np.arange(frames) + -window.ended_samples[:, None] // hop_samples
     background = since_event >= release
+    place = {label: i for i, label in enumerate(classes)}
+    allowed = np.zeros((streams, frames, len(classes)), bool)
     asked: list[tuple[Placed, int, int]] = []
     for p in window.events:
+        columns = [place[label] for label in pack.clips[p.clip].labels if label in place]
         first = p.start_samples // hop_samples
         last = -(-(p.start_samples + p.length_samples) // hop_samples)  # one behind the event's last frame
         if pack.clips[p.clip].labels != (BACKGROUND,):
             background[p.stream, first : last + release] = False
+            allowed[p.stream, first : last + release, columns] = True
         heard = p.start_samples + p.length_samples - p.begun_samples
         if p.ends or heard >= evidence_samples:
             asked.append((p, first, last))
     counts = np.zeros((len(asked), frames), np.float32)
     for row, (_, first, last) in zip(counts, asked, strict=True):
         row[first:last] = 1.0
-    place = {label: i for i, label in enumerate(classes)}
+    allowed[background] = False  # the event was soon followed by a clip of background
     names = [pack.clips[p.clip].labels for p, _, _ in asked]
     if multi_label:
         labels = torch.zeros(len(asked), len(classes))
@@ -84,4 +91,5 @@ def make_targets(
     else:
         labels = torch.tensor([place[found[0]] for found in names], dtype=torch.long)
     stream = torch.tensor([p.stream for p, _, _ in asked], dtype=torch.long)
-    return Targets(stream, torch.from_numpy(counts), labels, torch.from_numpy(background), multi_label)
+    made = (torch.from_numpy(a) for a in (background, allowed))
+    return Targets(stream, torch.from_numpy(counts), labels, *made, multi_label)

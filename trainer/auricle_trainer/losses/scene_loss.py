@@ -14,8 +14,8 @@ from auricle_trainer.config import LossSettings
 def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tensor:
     """Mean over events plus weighted means over their frames and over background frames.
 
-    Inside an event, its frames are pooled as the clip decision pools them and compared with its label, and no single
-    frame may say another class; outside, every frame is compared with background. A softmax model has background as
+    Inside an event, its frames are pooled as the clip decision pools them and compared with its label; inside and soon
+    after it, no single frame may say another class; outside, every frame is compared with background. A softmax model has background as
     class 0; a sigmoid model has no such output, there background means: none of the classes.
 
     Args:
@@ -26,8 +26,9 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
     pooled = clip_logits(torch, inside, targets.counts)
     loss = _mean(_against(pooled, targets.labels, settings.label_smoothing))
     if settings.frame_weight:
-        event, frame = targets.counts.nonzero(as_tuple=True)
-        loss = loss + settings.frame_weight * _mean(_something_else(inside[event, frame], targets.labels[event]))
+        near = targets.allowed.any(-1)
+        wrong = _something_else(logits[near], targets.allowed[near], targets.multi_label)
+        loss = loss + settings.frame_weight * _mean(wrong)
     outside = logits[targets.background]
     if targets.multi_label:
         nothing = torch.zeros_like(outside)
@@ -36,16 +37,16 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
     return loss + settings.background_weight * _mean(_against(outside, nothing, 0.0))
 
 
-def _something_else(logits: Tensor, labels: Tensor) -> Tensor:
-    """-log of the probability that nothing wrong is said: the label or background (softmax), no other class (sigmoid).
+def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tensor:
+    """-log of the probability that nothing wrong is said: what is allowed or background (softmax), nothing else (sigmoid).
 
     Early in an event nobody can know what it will be; saying so is right, saying another class is not.
     """
-    if labels.dtype == torch.long:
-        right = logits.gather(-1, labels[:, None])
-        silent = logits[:, :1].masked_fill(labels[:, None] == 0, -torch.inf)
-        return logits.logsumexp(-1) - torch.cat([right, silent], -1).logsumexp(-1)
-    return (F.softplus(logits) * (1 - labels)).mean(-1)
+    if multi_label:
+        return (F.softplus(logits) * ~allowed).mean(-1)
+    right = allowed.clone()
+    right[:, 0] = True
+    return logits.logsumexp(-1) - logits.masked_fill(~right, -torch.inf).logsumexp(-1)
 
 
 def _against(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
