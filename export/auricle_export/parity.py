@@ -18,8 +18,8 @@ from auricle_shared.spectrogram import pad_to_hop
 
 BOUNDS = {"logits": 1e-4, "scores": 1e-5, "state": 1e-5}
 ROUNDING_FACTOR, MOST_OVER_BOUND = 3.0, 10.0
-"""No export can be nearer to torch than NumPy is: where float32 rounding alone, seen between those two on the same audio,
-comes near a bound, three times that rounding is allowed, and never more than ten times the bound."""
+"""No export can be nearer to torch than NumPy is: where float32 rounding alone, seen between those two on the same
+audio, comes near a bound, three times that rounding is allowed, and never more than ten times the bound."""
 BLOCK_FRAMES = (1, 2, 3, 7, 8, 100)
 CARRIED_SECONDS = 600.0
 BLOCK_SECONDS = 6.0

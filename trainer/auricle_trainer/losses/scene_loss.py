@@ -15,8 +15,8 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
     """Mean over events plus weighted means over their frames and over background frames.
 
     Inside an event, its frames are pooled as the clip decision pools them and compared with its label; inside and soon
-    after it, no single frame may say another class; outside, every frame is compared with background. A softmax model has background as
-    class 0; a sigmoid model has no such output, there background means: none of the classes.
+    after it, no single frame may say another class; outside, every frame is compared with background. A softmax model
+    has background as class 0; a sigmoid model has no such output, there background means: none of the classes.
 
     Args:
         logits: [B, frames, C].
@@ -38,7 +38,7 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
 
 
 def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tensor:
-    """-log of the probability that nothing wrong is said: what is allowed or background (softmax), nothing else (sigmoid).
+    """-log of the probability of saying nothing wrong: what is allowed or background (softmax), nothing else (sigmoid).
 
     Early in an event nobody can know what it will be; saying so is right, saying another class is not.
     """
