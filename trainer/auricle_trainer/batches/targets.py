@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ class Targets:
         return self._changed(lambda tensor: tensor.pin_memory())
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> Targets:
-        tensors = (self.stream, self.counts, self.labels, self.background, self.allowed)
-        return Targets(*map(change, tensors), self.multi_label)
+        names = ("stream", "counts", "labels", "background", "allowed")
+        return replace(self, **{name: change(getattr(self, name)) for name in names})
 
 
 def make_targets(
@@ -91,5 +91,5 @@ def make_targets(
     else:
         labels = torch.tensor([place[found[0]] for found in names], dtype=torch.long)
     stream = torch.tensor([p.stream for p, _, _ in asked], dtype=torch.long)
-    made = (torch.from_numpy(a) for a in (background, allowed))
-    return Targets(stream, torch.from_numpy(counts), labels, *made, multi_label)
+    outside, may = torch.from_numpy(background), torch.from_numpy(allowed)
+    return Targets(stream, torch.from_numpy(counts), labels, outside, may, multi_label)
