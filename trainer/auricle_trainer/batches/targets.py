@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,8 @@ class Targets:
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> Targets:
         names = ("stream", "counts", "labels", "background", "allowed")
-        return replace(self, **{name: change(getattr(self, name)) for name in names})
+        moved: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, **moved)
 
 
 def make_targets(
