@@ -31,7 +31,7 @@ class Size:
     changes: tuple[str, ...] = ()
 
 
-WHOLE = Size(clips_per_class=120, scene_minutes=20)
+WHOLE = Size(clips_per_class=120, scene_minutes=18)
 QUICK = Size(clips_per_class=16, scene_minutes=4, changes=("training.epochs=4", "training.streams=16"))
 
 
@@ -105,8 +105,8 @@ def scene_sounds(path: Path, size: Size, seed: int) -> Pack:
     each = max(4, size.clips_per_class // 8)
     with PackWriter(path, 16000, overwrite=True) as writer:
         for kind in (*CLASSES, *NEGATIVES):
-            # As many look-alikes as alarms in all.
-            for i in range(each if kind in CLASSES else max(1, each * len(CLASSES) // len(NEGATIVES))):
+            # Half as many look-alikes as alarms in all, and speech besides.
+            for i in range(each if kind in CLASSES else max(1, each * len(CLASSES) // (2 * len(NEGATIVES)))):
                 samples = draw_event(kind, event_rng(seed + 1, "unseen", kind, i), "unseen", 16000)
                 writer.add(samples, [kind if kind in CLASSES else BACKGROUND], split="test", source=f"{kind}/{i}")
         for source, samples in real_speech():

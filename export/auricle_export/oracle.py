@@ -1,4 +1,4 @@
-"""The classifier's body run by NumPy alone: a third opinion beside torch and ONNX Runtime."""
+"""The classifier's body run by NumPy alone in float64: what torch and ONNX Runtime would say if they did not round."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ class NumpyArrays:
 
 
 class NumpyScorer:
-    """A scorer in NumPy at float32; slow, and nobody else's kernels."""
+    """A scorer in NumPy at float64; slow, exact, and nobody else's kernels."""
 
     def __init__(self, model: Classifier, metadata: ModelMetadata) -> None:
         self._model, self.metadata = model, metadata
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         network_forward: Any = self._model.step
-        logits, after = network_forward(NumpyArrays, number, audio, state)
+        logits, after = network_forward(NumpyArrays, number, audio.astype(np.float64), state.astype(np.float64))
         return ScoredFrames(logits, frame_scores(logits, self.metadata.activation, self.metadata.temperature), after)
 
 
 def number(value: Tensor) -> np.ndarray:
     array: np.ndarray = value.detach().cpu().numpy()
-    return array
+    return array.astype(np.float64)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

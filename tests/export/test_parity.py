@@ -59,7 +59,7 @@ def test_export_equals_torch_and_numpy(
     write_model(tmp_path / "m.onnx", classifier, metadata)
     candidate = OnnxScorer(tmp_path / "m.onnx", provider="cpu")
     report = compare(
-        TorchScorer(classifier, metadata), candidate, carried_seconds=20.0, oracle=NumpyScorer(classifier, metadata)
+        TorchScorer(classifier, metadata), candidate, carried_seconds=8.0, oracle=NumpyScorer(classifier, metadata)
     )
     assert report.passed, report.as_text()
     assert report.warnings == ""

@@ -12,7 +12,7 @@ from auricle_shared.pack import Pack, PackWriter
 from .events import CLASSES, NEGATIVES, draw_with_parameters, event_rng
 
 CLIPS_PER_CLASS = 120
-NEGATIVE_SHARE = 0.3
+NEGATIVE_SHARE = 0.4
 """Clips of each kind of negative, as a share of the clips of a class."""
 VALIDATION_EVERY = 5
 """Of the training ranges, every fifth clip of a kind is for validation."""
