@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from hypothesis import settings
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 TINY_MODEL = Path(__file__).parent / "data" / "tiny.onnx"
+
+# A shell starts background jobs with Ctrl-C ignored, and their children inherit it; the tests send real ones.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machine may be busy, so no deadline; CI must say the same about the same commit, so no new examples there.
 settings.register_profile("auricle", deadline=None, derandomize=IN_CI)

@@ -312,7 +312,7 @@ def test_pack_has_labels_and_splits(small_pack: Pack, tmp_path: Path) -> None:
     assert small_pack.labels[0] == "background" and set(small_pack.labels[1:]) == set(CLASSES)
     assert not small_pack.multi_label
     counts = small_pack.counts()
-    assert all(counts[name] == 6 for name in CLASSES) and counts["background"] == 2 * len(NEGATIVES)
+    assert all(counts[name] == 6 for name in CLASSES) and counts["background"] == 3 * len(NEGATIVES)
     for split in ("train", "val"):
         assert set(small_pack.counts(small_pack.select(split))) >= set(CLASSES)
     for clip in small_pack.clips:

@@ -50,18 +50,19 @@ TEMPORAL_FOUR = Rhythm(4, 0.1, 0.1, 5.0)
 
 
 def smoke_alarm(draws: Draws, rate_hz: int) -> np.ndarray:
-    """One to three whole cycles of temporal-three, float32 [n]."""
+    """Two or three whole cycles of temporal-three, float32 [n]."""
     return _alarm(TEMPORAL_THREE, draws, rate_hz)
 
 
 def co_alarm(draws: Draws, rate_hz: int) -> np.ndarray:
-    """One or two whole cycles of temporal-four, float32 [n]."""
+    """Two whole cycles of temporal-four, float32 [n]."""
     return _alarm(TEMPORAL_FOUR, draws, rate_hz)
 
 
 def _alarm(standard: Rhythm, draws: Draws, rate_hz: int) -> np.ndarray:
     rhythm = drawn_rhythm(standard, draws)
-    cycles = draws.count(1, max(1, min(3, int(MAX_SECONDS / rhythm.cycle_seconds))))
+    most = max(1, min(3, int(MAX_SECONDS / rhythm.cycle_seconds)))
+    cycles = draws.count(min(2, most), most)  # an alarm that stops after one cycle has not been heard of
     starts = pulse_starts(rhythm, cycles)
     lengths = rhythm.on_seconds * (1 + PULSE_JITTER * draws.rng.uniform(-1, 1, len(starts)))
     sound = sounder(cycles * rhythm.cycle_seconds, draws, rate_hz)
