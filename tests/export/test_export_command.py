@@ -13,7 +13,7 @@ import torch
 
 from auricle_export import export_command
 from auricle_export.export_command import export
-from auricle_export.parity import LOGITS_BOUND, SCORES_BOUND
+from auricle_export.parity import BOUNDS
 from auricle_runtime.onnx_scorer import OnnxScorer
 from auricle_shared.errors import ModelError
 from auricle_shared.pack import Pack, PackWriter
@@ -90,7 +90,7 @@ def test_parity_as_json(run: Path, exported: tuple[Path, str], pack: Pack, tmp_p
     auricle_here("parity", run, exported[0], "--data", pack.path, "--json", tmp_path / "p.json")
     report = json.loads((tmp_path / "p.json").read_text())
     assert report["passed"] is True
-    assert report["max_abs_error"] <= SCORES_BOUND and report["logits_max_abs_error"] <= LOGITS_BOUND
+    assert report["max_abs_error"] <= BOUNDS["scores"] and report["logits_max_abs_error"] <= BOUNDS["logits"]
     wanted = {f"blocks of {n} frames" for n in (1, 2, 3, 7, 8, 100)} | {"ragged blocks", "3 streams in a batch"}
     assert wanted < set(report["blocks"]) and "10 minutes of carried state" in report["blocks"]
     assert "whole clips, recorded" in report["blocks"]

@@ -63,7 +63,7 @@ def test_export_equals_torch_and_numpy(
     )
     assert report.passed, report.as_text()
     assert report.warnings == ""
-    assert report.largest_score > 0.98 and report.smallest_score < 0.02, "the scores do not span enough to show a fault"
+    assert report.largest_score > 0.98 and report.smallest_score < 0.05, "the scores do not span enough to show a fault"
     assert candidate.metadata == metadata
 
 
