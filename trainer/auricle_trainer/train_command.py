@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import click
 @click.option("--set", "changes", multiple=True, metavar="A.B=VALUE", help="Change a setting of the config.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), show_default=True)
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Everything random comes from it.")
-@click.option("--threads", default=0, help="CPU threads; 0 leaves it to torch.")
+@click.option("--threads", default=0, help="CPU threads; 0: one a core that no worker uses.")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 def train(
     config: str,
@@ -46,8 +47,8 @@ def train(
 
     settings = load_config(config, changes)
     where = choose_device(device)
-    if threads:
-        torch.set_num_threads(threads)
+    # A worker that mixes audio and a thread that computes on one core hold each other up.
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) - settings.training.workers))
     rate_hz = settings.spectrogram.rate_hz
     pack = open_data(data, rate_hz)
     noise = open_data(background, rate_hz) if background else None
