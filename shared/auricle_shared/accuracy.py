@@ -54,15 +54,7 @@ def report(truth: Sequence[int], predicted: Sequence[int], labels: Sequence[str]
     """The figures of one evaluation; truth and predicted are indices into labels."""
     matrix = confusion_matrix(truth, predicted, len(labels))
     n, correct = int(matrix.sum()), int(np.trace(matrix))
-    return {
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n if n else 0.0,
-        "interval_95": list(wilson_interval(correct, n)),
-        "labels": list(labels),
-        "confusion": matrix.tolist(),
-        "per_class": per_class(matrix, labels),
-    }
+    return {**_counted(n, correct, labels), "confusion": matrix.tolist(), "per_class": per_class(matrix, labels)}
 
 
 def report_multi_label(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
@@ -75,14 +67,16 @@ def report_multi_label(truth: np.ndarray, predicted: np.ndarray, labels: Sequenc
     classes = {}
     for label, table in zip(labels, tables, strict=True):
         classes[label] = per_class(table, ["absent", "present"])["present"]
+    return {**_counted(n, correct, labels), "confusion": [table.tolist() for table in tables], "per_class": classes}
+
+
+def _counted(n: int, correct: int, labels: Sequence[str]) -> dict[str, Any]:
     return {
         "n": n,
         "correct": correct,
         "accuracy": correct / n if n else 0.0,
         "interval_95": list(wilson_interval(correct, n)),
         "labels": list(labels),
-        "confusion": [table.tolist() for table in tables],
-        "per_class": classes,
     }
 
 
