@@ -28,13 +28,25 @@ class Purpose(IntEnum):
     PIECE_LENGTH = 9
     RESET = 10
     STARTS_AT_ONCE = 11
+    BACKGROUND_ONLY = 12
+    STREAM_GAIN = 13
+    MIXED = 14
+    MIXED_WITH = 15
+    MIXED_SHARE = 16
+    SPEED = 17
+    IN_A_ROOM = 18
+    ROOM = 19
+    AMBIENT = 20
+    AMBIENT_RECORDING = 21
+    AMBIENT_START = 22
+    AMBIENT_LEVEL = 23
 
 
-def uniform(seed: int, purpose: Purpose, stream: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """float64 in [0, 1), one per (stream, number); the arguments broadcast."""
+def uniform(seed: int, purpose: Purpose | np.ndarray, stream: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """float64 in [0, 1), one per (purpose, stream, number); the arguments broadcast."""
     with np.errstate(over="ignore"):
         x = np.asarray(seed, np.uint64)
-        for part in (int(purpose), stream, number):
+        for part in (purpose, stream, number):
             x = _mix(x * GOLDEN + np.asarray(part).astype(np.uint64) + GOLDEN)
     return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
 

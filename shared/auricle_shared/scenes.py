@@ -11,19 +11,31 @@ the demo take minutes of one: the same object with other seeds and other recordi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .draws import Purpose, shuffled, uniform
 from .errors import DataError, SettingsError
 from .metadata import BACKGROUND
-from .pack import Pack, to_float
+from .pack import Clip, Pack, to_float
+from .variation import (
+    PLAIN,
+    ROOMS,
+    AugmentSettings,
+    Partners,
+    Variation,
+    amplitude,
+    between,
+    level_db,
+    mixing_gains,
+    steps,
+)
 
 LOUDEST_DB = -9.0
 """Level to which an event is limited, root mean square of its active frames re full scale."""
-LONG_AGO = -(2**62)
-"""An event's end in a stream that had none, in samples."""
+LONG_AGO, NEVER = -(2**62), 2**62
+"""An event's end in a stream that had none, and the start of one that does not come, in samples."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class SceneSettings:
     """change of an event's own level in a clean stream"""
     piece_seconds: float = 12.0
     """longest piece of one background recording"""
+    background_only: float = 0.0
+    """share of streams without any event until they begin anew"""
     reset: float = 0.15
     """chance that a stream begins anew at a window's start (training)"""
     balance: str = "natural"
@@ -59,6 +73,8 @@ class SceneSettings:
         for name in ("adjoining", "clean", "reset"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"scenes.{name} is {getattr(self, name)}; a share lies between 0 and 1.")
+        if not 0 <= self.background_only <= 0.9:
+            raise SettingsError(f"scenes.background_only is {self.background_only}; wanted between 0 and 0.9.")
         for name in ("gap_seconds", "gap_minimum_seconds"):
             if not 0 <= getattr(self, name) <= 3600:
                 raise SettingsError(f"scenes.{name} is {getattr(self, name)}; wanted between 0 and 3600 seconds.")
@@ -76,7 +92,7 @@ class Placed:
     clip: int
     """index in the pack it comes from"""
     source_samples: int
-    """first sample of the part within the clip"""
+    """first sample of the part within the clip as it is played (at its speed)"""
     start_samples: int
     """where it goes, counted from the start of the window"""
     length_samples: int
@@ -85,6 +101,7 @@ class Placed:
     """start of the whole event, counted from the start of the window; negative if it began before"""
     ends: bool = True
     """whether the event's end lies inside the window"""
+    variation: Variation = PLAIN
 
 
 @dataclass(frozen=True)
@@ -131,6 +148,7 @@ class SceneStreams:
         seed: everything is drawn from it.
         first_stream: number of the first stream, so that several processes can own different ones.
         all_streams: streams of all these processes together; None: this one owns them all. The clips are dealt to them.
+        augment: how events and background differ from their recordings.
     """
 
     def __init__(
@@ -145,10 +163,13 @@ class SceneStreams:
         seed: int,
         first_stream: int = 0,
         all_streams: int | None = None,
+        augment: AugmentSettings | None = None,
     ) -> None:
         if not len(clips) or not len(recordings):
             raise DataError("A scene needs at least one clip for events and one recording for the background.")
         self.pack, self.background, self.settings = pack, background, settings
+        self.augment = augment or AugmentSettings()
+        self._partners = Partners(pack.clips, clips, BACKGROUND)
         self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
         self._clips, self._recordings = list(clips), list(recordings)
         self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)
@@ -168,13 +189,16 @@ class SceneStreams:
         self._ended = np.full(streams, LONG_AGO)
         self._level_db = np.zeros(streams)
         self._clean = np.zeros(streams, bool)
+        self._gain_db = np.zeros(streams)
 
     @property
     def mean_period_seconds(self) -> float:
         """Expected time from one event to the next."""
         seconds = np.mean([self.pack.clips[i].length_samples for i in self._clips]) / self.rate_hz
+        played = np.mean([100 / percent for percent in self.augment.speeds_percent])
         gap = self.settings.gap_minimum_seconds + self.settings.gap_seconds
-        return float(seconds) + (1 - self.settings.adjoining) * gap
+        period = float(seconds * played) + (1 - self.settings.adjoining) * gap
+        return period / (1 - self.settings.background_only)
 
     def skip_to(self, number: int) -> None:
         """Go forward to window `number` without rendering."""
@@ -209,11 +233,13 @@ class SceneStreams:
         settings = self.settings
         self._clean[stream] = self._one(Purpose.CLEAN, stream, self._number) < settings.clean
         u = self._one(Purpose.BACKGROUND_LEVEL, stream, self._number)
-        self._level_db[stream] = settings.background_low_db + u * (
-            settings.background_high_db - settings.background_low_db
-        )
+        self._level_db[stream] = between(u, settings.background_low_db, settings.background_high_db)
+        u = self._one(Purpose.STREAM_GAIN, stream, self._number)
+        self._gain_db[stream] = between(u, self.augment.gain_low_db, self.augment.gain_high_db)
         at_once = self._one(Purpose.STARTS_AT_ONCE, stream, self._number) < 0.5
         self._next_start[stream] = 0 if at_once else self._gap(stream)
+        if self._one(Purpose.BACKGROUND_ONLY, stream, self._number) < settings.background_only:
+            self._next_start[stream] = NEVER
 
     def _gap(self, stream: int) -> int:
         u = self._one(Purpose.GAP, stream, int(self._event[stream]))
@@ -250,19 +276,43 @@ class SceneStreams:
         clip_number = self._clips[self._order[number * self._all_streams + int(self._streams[stream])]]
         clip = self.pack.clips[clip_number]
         gain = self._event_gain(stream, number, clip.active_rms)
-        return Placed(stream, clip_number, 0, start, clip.length_samples, gain, begun_samples=start)
+        variation, gain = self._variation(stream, number, clip_number, gain)
+        length = variation.played_samples(clip.length_samples)
+        return Placed(stream, clip_number, 0, start, length, gain, begun_samples=start, variation=variation)
 
     def _event_gain(self, stream: int, number: int, active_rms: float) -> float:
+        """Gain that brings an event of this level to its drawn place over the background, limited to LOUDEST_DB."""
         settings = self.settings
-        own_db = 20 * np.log10(max(active_rms, 1e-6))
+        own_db = level_db(active_rms)
         if self._clean[stream]:
-            u = self._one(Purpose.GAIN, stream, number)
-            change_db = settings.gain_low_db + u * (settings.gain_high_db - settings.gain_low_db)
+            change_db = between(self._one(Purpose.GAIN, stream, number), settings.gain_low_db, settings.gain_high_db)
         else:
-            u = self._one(Purpose.SNR, stream, number)
-            snr_db = settings.snr_low_db + u * (settings.snr_high_db - settings.snr_low_db)
+            snr_db = between(self._one(Purpose.SNR, stream, number), settings.snr_low_db, settings.snr_high_db)
             change_db = self._level_db[stream] + snr_db - own_db
-        return float(10 ** (min(change_db, LOUDEST_DB - own_db) / 20))
+        return amplitude(min(change_db + self._gain_db[stream], LOUDEST_DB - own_db))
+
+    def _variation(self, stream: int, number: int, clip: int, gain: float) -> tuple[Variation, float]:
+        """What is drawn for an event, and its clip's gain: less where a second clip sounds beside it."""
+        augment = self.augment
+        if augment == AugmentSettings():
+            return PLAIN, gain
+        purposes = np.array([Purpose.SPEED, Purpose.IN_A_ROOM, Purpose.ROOM, Purpose.MIXED])
+        speed, in_a_room, room, mixed = uniform(self._seed, purposes, self._streams[stream], np.asarray(number))
+        found = Variation(
+            speed_percent=steps(speed, augment.speeds_percent),
+            room=int(room * ROOMS) if in_a_room < augment.room else -1,
+        )
+        return self._mixed(found, stream, number, clip, gain) if mixed < augment.mix else (found, gain)
+
+    def _mixed(self, found: Variation, stream: int, number: int, clip: int, gain: float) -> tuple[Variation, float]:
+        other = self._partners.partner(clip, self._one(Purpose.MIXED_WITH, stream, number))
+        if other < 0:
+            return found, gain
+        share = self._one(Purpose.MIXED_SHARE, stream, number)
+        levels = [max(self.pack.clips[i].active_rms, 1e-6) for i in (clip, other)]
+        first, second = mixing_gains(share)
+        other_gain = second * gain * levels[0] / levels[1]
+        return replace(found, other=other, other_gain=other_gain, share=share), first * gain
 
     def _background_of(self, stream: int) -> list[Placed]:
         found, position = [], 0
@@ -281,8 +331,30 @@ class SceneStreams:
         wanted = (0.3 + 0.7 * self._one(Purpose.PIECE_LENGTH, stream, number)) * self.settings.piece_seconds
         length = max(1, min(clip.length_samples, int(wanted * self.rate_hz)))
         source = int(self._one(Purpose.RECORDING_START, stream, number) * (clip.length_samples - length + 1))
-        gain = 10 ** (self._level_db[stream] / 20) / max(clip.active_rms, 1e-6)
-        return Placed(stream, chosen, source, start, length, float(gain), begun_samples=start)
+        gain = 10 ** ((self._level_db[stream] + self._gain_db[stream]) / 20) / max(clip.active_rms, 1e-6)
+        piece = Placed(stream, chosen, source, start, length, float(gain), begun_samples=start)
+        if self.augment.ambient and self._one(Purpose.AMBIENT, stream, number) < self.augment.ambient:
+            return self._with_ambient(piece, number)
+        return piece
+
+    def _with_ambient(self, piece: Placed, number: int) -> Placed:
+        """The piece with a second recording under it; together they are as loud as it was alone."""
+        purposes = np.array([Purpose.AMBIENT_RECORDING, Purpose.AMBIENT_START, Purpose.AMBIENT_LEVEL])
+        recording, start, level = uniform(self._seed, purposes, self._streams[piece.stream], np.asarray(number))
+        others = [i for i in self._recordings if i != piece.clip]
+        if not others:
+            return piece
+        other = others[int(recording * len(others))]
+        clip, first = self.background.clips[other], self.background.clips[piece.clip]
+        begin = int(start * max(1, clip.length_samples - piece.length_samples + 1))
+        ratio = amplitude(between(level, self.augment.ambient_low_db, self.augment.ambient_high_db))
+        gain = piece.gain / (1 + ratio**2) ** 0.5
+        variation = Variation(
+            other=other,
+            other_shift_samples=begin - piece.source_samples,
+            other_gain=gain * ratio * max(first.active_rms, 1e-6) / max(clip.active_rms, 1e-6),
+        )
+        return replace(piece, gain=gain, variation=variation)
 
 
 def _cut(placed: Placed, window_samples: int) -> tuple[Placed, Placed | None]:
@@ -290,20 +362,36 @@ def _cut(placed: Placed, window_samples: int) -> tuple[Placed, Placed | None]:
     room = window_samples - placed.start_samples
     if placed.length_samples <= room:
         return placed, None
-    p = placed
-    part = Placed(p.stream, p.clip, p.source_samples, p.start_samples, room, p.gain, p.begun_samples, ends=False)
-    rest = Placed(
-        p.stream, p.clip, p.source_samples + room, 0, p.length_samples - room, p.gain, p.begun_samples - window_samples
-    )
+    p, v = placed, placed.variation
+    part = Placed(p.stream, p.clip, p.source_samples, p.start_samples, room, p.gain, p.begun_samples, False, v)
+    source, begun = p.source_samples + room, p.begun_samples - window_samples
+    rest = Placed(p.stream, p.clip, source, 0, p.length_samples - room, p.gain, begun, True, v)
     return part, rest
 
 
+def stretch(clip: Clip, first: int, count: int) -> tuple[int, int]:
+    """Where samples [first, first + count) of a clip lie in the pack: (start, how many of them there are)."""
+    return clip.offset_samples + first, max(0, min(count, clip.length_samples - first))
+
+
 def render(window: Window, pack: Pack, background: Pack, streams: int, window_samples: int) -> np.ndarray:
-    """The audio of a planned window, float32 [B, samples], limited to full scale as a converter does."""
+    """The audio of a planned window, float32 [B, samples], limited to full scale as a converter does.
+
+    Knows mixed clips; what is played faster or in a room only the trainer can render.
+    """
     audio = np.zeros((streams, window_samples), np.float32)
     for source, parts in ((background, window.background), (pack, window.events)):
         for p in parts:
-            start = source.clips[p.clip].offset_samples + p.source_samples
-            samples = to_float(source.samples[start : start + p.length_samples])
-            audio[p.stream, p.start_samples : p.start_samples + p.length_samples] += samples * np.float32(p.gain)
+            _add(audio, source, p, p.clip, p.source_samples, p.gain)
+            v = p.variation
+            if v.speed_percent != 100 or v.room >= 0:
+                raise ValueError("render() plays no event faster or in a room; auricle_trainer.batches.mix does")
+            if v.other >= 0:
+                _add(audio, source, p, v.other, p.source_samples + v.other_shift_samples, v.other_gain)
     return np.clip(audio, -1.0, 1.0, out=audio)
+
+
+def _add(audio: np.ndarray, source: Pack, part: Placed, clip: int, first: int, gain: float) -> None:
+    start, count = stretch(source.clips[clip], first, part.length_samples)
+    samples = to_float(source.samples[start : start + count])
+    audio[part.stream, part.start_samples : part.start_samples + count] += samples * np.float32(gain)

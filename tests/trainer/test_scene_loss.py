@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -79,6 +80,27 @@ def test_the_loss_equals_a_slow_count(several: bool, events: int, background: bo
     asked = targets(events, background, several)
     found = scene_loss(logits, asked, settings)
     assert found.item() == pytest.approx(slow(logits, asked, settings), rel=1e-5, abs=1e-6)
+
+
+def test_shares_of_one_are_the_class_itself() -> None:
+    logits, asked = 3 * torch.randn(STREAMS, FRAMES, CLASSES), targets(5, True, False)
+    shares = replace(asked, labels=torch.nn.functional.one_hot(asked.labels, CLASSES).float())
+    for settings in (LossSettings(), LossSettings(label_smoothing=0.1)):
+        hard, soft = scene_loss(logits, asked, settings), scene_loss(logits, shares, settings)
+        assert soft.item() == pytest.approx(hard.item(), rel=1e-6)
+
+
+def test_shared_labels_weigh_the_losses_of_their_classes() -> None:
+    """Cross entropy is linear in the label: 0.3 of one class's loss and 0.7 of the other's."""
+    logits, asked = 3 * torch.randn(STREAMS, FRAMES, CLASSES), targets(5, False, False)
+    logits.requires_grad_()
+    shares = torch.zeros(5, CLASSES)
+    shares[:, 1], shares[:, 2] = 0.3, 0.7
+    found = scene_loss(logits, replace(asked, labels=shares), LossSettings())
+    one, two = (scene_loss(logits, replace(asked, labels=torch.full((5,), c)), LossSettings()) for c in (1, 2))
+    assert found.item() == pytest.approx(0.3 * one.item() + 0.7 * two.item(), rel=1e-6)
+    found.backward()
+    assert logits.grad is not None and torch.isfinite(logits.grad).all() and logits.grad.any()
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["softmax", "sigmoid"])

@@ -5,6 +5,7 @@ A    the event's frames      .    asked for background      -    asked nothing  
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Clip, Pack
 from auricle_shared.scenes import LONG_AGO, Placed, SceneSettings, SceneStreams, Window
+from auricle_shared.variation import Variation
 from auricle_trainer.batches.targets import Targets, make_targets
 
 HOP, FRAMES = 10, 20
@@ -120,6 +122,23 @@ def test_inside_and_soon_after_an_event_only_its_own_label_may_be_said() -> None
     assert said[14:] == [[]] + [["cat"]] * 5
     assert not (found.allowed.any(-1) & found.background).any()
     assert (found.allowed.any(-1) | found.background).all()
+
+
+def mixed(clip: int, other: int, share: float, start: int, length: int) -> Placed:
+    return replace(part(clip, start, length), variation=Variation(other=other, share=share))
+
+
+def test_mixed_classes_share_the_label_and_either_may_be_said() -> None:
+    found = asked(mixed(DOG, CAT, 0.25, 0, 40), part(CAT, 100, 40))
+    torch.testing.assert_close(found.labels, torch.tensor([[0, 0.75, 0.25], [0, 1.0, 0]]))
+    said = [[CLASSES[c] for c in np.flatnonzero(frame)] for frame in found.allowed[0].numpy()]
+    assert said[:8] == [["cat", "dog"]] * 7 + [[]] and said[10] == ["cat"]
+    assert drawn(found) == "AAAA---...BBBB---..."
+
+
+def test_of_several_labels_mixing_makes_the_union() -> None:
+    found = asked(mixed(DOG, CAT, 0.25, 0, 40), mixed(BOTH, CAT, 0.9, 60, 40), classes=("cat", "dog"), several=True)
+    assert found.labels.tolist() == [[1, 1], [1, 1]]
 
 
 @pytest.mark.parametrize("window_frames", [20, 50, 400])

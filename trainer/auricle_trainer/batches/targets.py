@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ class Targets:
     counts: Tensor
     """float32 [E, F]: 1 for the event's frames"""
     labels: Tensor
-    """int64 [E], or float32 [E, C] of 0 and 1 with several labels at once"""
+    """int64 [E]; or float32 [E, C]: shares where clips were mixed, 0 and 1 with several labels at once"""
     background: Tensor
     """bool [B, F]: frames that are background"""
     allowed: Tensor
@@ -72,7 +72,7 @@ def make_targets(
     allowed = np.zeros((streams, frames, len(classes)), bool)
     asked: list[tuple[Placed, int, int]] = []
     for p in window.events:
-        columns = [place[label] for label in pack.clips[p.clip].labels if label in place]
+        columns = [place[label] for label in _labels(p, pack) if label in place]
         first = p.start_samples // hop_samples
         last = -(-(p.start_samples + p.length_samples) // hop_samples)  # one behind the event's last frame
         if pack.clips[p.clip].labels != (BACKGROUND,):
@@ -85,13 +85,27 @@ def make_targets(
     for row, (_, first, last) in zip(counts, asked, strict=True):
         row[first:last] = 1.0
     allowed[background] = False  # the event was soon followed by a clip of background
-    names = [pack.clips[p.clip].labels for p, _, _ in asked]
-    if multi_label:
-        labels = torch.zeros(len(asked), len(classes))
-        for row, found in zip(labels, names, strict=True):
-            row[[place[label] for label in found if label in place]] = 1.0
-    else:
-        labels = torch.tensor([place[found[0]] for found in names], dtype=torch.long)
+    labels = _label_tensor([p for p, _, _ in asked], pack, place, multi_label)
     stream = torch.tensor([p.stream for p, _, _ in asked], dtype=torch.long)
     outside, may = torch.from_numpy(background), torch.from_numpy(allowed)
     return Targets(stream, torch.from_numpy(counts), labels, outside, may, multi_label)
+
+
+def _labels(part: Placed, pack: Pack) -> tuple[str, ...]:
+    """What sounds in an event: the labels of its clip, and of the second one mixed with it."""
+    other = part.variation.other
+    return pack.clips[part.clip].labels + (pack.clips[other].labels if other >= 0 else ())
+
+
+def _label_tensor(events: Sequence[Placed], pack: Pack, place: Mapping[str, int], multi_label: bool) -> Tensor:
+    """The events' labels as `Targets.labels`: of several at once the union, of mixed classes their shares."""
+    if not multi_label and all(p.variation.other < 0 for p in events):
+        return torch.tensor([place[pack.clips[p.clip].labels[0]] for p in events], dtype=torch.long)
+    labels = torch.zeros(len(events), len(place))
+    for row, p in zip(labels, events, strict=True):
+        if multi_label:
+            row[[place[label] for label in _labels(p, pack) if label in place]] = 1.0
+            continue
+        for label, share in zip(_labels(p, pack), (p.variation.share, 1 - p.variation.share), strict=False):
+            row[place[label]] = share
+    return labels

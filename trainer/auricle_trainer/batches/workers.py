@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from auricle_shared.pack import Pack
 from auricle_shared.scenes import SceneSettings, SceneStreams, render
+from auricle_shared.variation import AugmentSettings
 
 from .targets import Targets, make_targets
 
@@ -54,6 +55,7 @@ class WindowPlan:
     evidence_samples: int
     release_samples: int
     seed: int
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
 
     def scene_streams(self) -> SceneStreams:
         return SceneStreams(
@@ -65,6 +67,7 @@ class WindowPlan:
             self.streams,
             self.window_samples,
             self.seed,
+            augment=self.augment,
         )
 
 

@@ -24,7 +24,7 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
     """
     inside = logits[targets.stream]
     pooled = clip_logits(torch, inside, targets.counts)
-    loss = _mean(_against(pooled, targets.labels, settings.label_smoothing))
+    loss = _mean(_against(pooled, targets.labels, targets.multi_label, settings.label_smoothing))
     if settings.frame_weight:
         near = targets.allowed.any(-1)
         wrong = _something_else(logits[near], targets.allowed[near], targets.multi_label)
@@ -34,7 +34,7 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
         nothing = torch.zeros_like(outside)
     else:
         nothing = torch.zeros(len(outside), dtype=torch.long, device=outside.device)
-    return loss + settings.background_weight * _mean(_against(outside, nothing, 0.0))
+    return loss + settings.background_weight * _mean(_against(outside, nothing, targets.multi_label))
 
 
 def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tensor:
@@ -49,11 +49,11 @@ def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tenso
     return logits.logsumexp(-1) - logits.masked_fill(~right, -torch.inf).logsumexp(-1)
 
 
-def _against(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
-    """Loss of each row: labels are classes (int64), or 0 and 1 for every class (float32)."""
-    if labels.dtype == torch.long:
-        return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
-    return F.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(-1)
+def _against(logits: Tensor, labels: Tensor, multi_label: bool, label_smoothing: float = 0.0) -> Tensor:
+    """Loss of each row: labels are classes (int64), shares of classes, or 0 and 1 for every class (float32)."""
+    if multi_label:
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(-1)
+    return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
 
 
 def _mean(values: Tensor) -> Tensor:
