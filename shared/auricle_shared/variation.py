@@ -68,6 +68,11 @@ class AugmentSettings:
         """What is drawn from."""
         return range(round(100 * self.speed_low), round(100 * self.speed_high) + 1)
 
+    @property
+    def copies_alone(self) -> bool:
+        """Whether recordings are only copied, scaled and added, which `scenes.render` does."""
+        return not self.room and self.speeds_percent == range(100, 101)
+
 
 def _check(name: str, value: float, lowest: float, highest: float) -> None:
     if not lowest <= value <= highest:

@@ -6,7 +6,7 @@ Every worker plans all windows (cheap) and mixes only its own (not cheap): which
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from auricle_shared.pack import Pack
-from auricle_shared.scenes import SceneSettings, SceneStreams, render
+from auricle_shared.scenes import SceneSettings, SceneStreams, Window
 from auricle_shared.variation import AugmentSettings
 
+from .mix import renderer
 from .targets import Targets, make_targets
 
 
@@ -70,6 +71,10 @@ class WindowPlan:
             augment=self.augment,
         )
 
+    def renderer(self) -> Callable[[Window], Tensor]:
+        """What makes the audio of this plan's windows, float32 [B, samples]."""
+        return renderer(self.pack, self.background, self.augment, self.seed, self.streams, self.window_samples)
+
 
 class Windows(Dataset[Batch]):
     """Window `number` of the streams, for numbers that only grow."""
@@ -77,6 +82,7 @@ class Windows(Dataset[Batch]):
     def __init__(self, plan: WindowPlan) -> None:
         self._plan = plan
         self._streams: SceneStreams | None = None
+        self._render: Callable[[Window], Tensor] | None = None
         self._next = 0
 
     def __getitem__(self, number: int) -> Batch:
@@ -85,7 +91,7 @@ class Windows(Dataset[Batch]):
         self._streams.skip_to(number)
         self._next = number + 1
         plan, window = self._plan, self._streams.next_window()
-        audio = render(window, plan.pack, plan.background, plan.streams, plan.window_samples)
+        self._render = self._render or plan.renderer()
         targets = make_targets(
             window,
             plan.pack,
@@ -97,7 +103,7 @@ class Windows(Dataset[Batch]):
             plan.evidence_samples,
             plan.release_samples,
         )
-        return Batch(number, torch.from_numpy(audio), torch.from_numpy(window.reset), targets)
+        return Batch(number, self._render(window), torch.from_numpy(window.reset), targets)
 
 
 def _first(items: list[Any]) -> Any:

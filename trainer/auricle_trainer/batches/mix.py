@@ -1,0 +1,151 @@
+"""The audio of a planned window as operations on whole tensors, on any device: what the plan drew is applied here.
+
+a part of the plan  ->  one or two voices (mixed clips)  ->  speed  ->  room  ->  gain, sum, full scale
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from auricle_shared.pack import Pack
+from auricle_shared.scenes import Placed, Window, render
+from auricle_shared.variation import AugmentSettings
+from auricle_trainer.augment.room import Rooms, reverberate
+from auricle_trainer.augment.speed import play
+
+from .rows import ramps, read_rows
+
+TILE = 800
+"""Samples that are added at once."""
+FULL_SCALE = 32768.0
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Sounds in a window; int64 [V] all but the gain."""
+
+    stream: np.ndarray
+    start: np.ndarray
+    """first sample in the window"""
+    count: np.ndarray
+    first: np.ndarray
+    """first sample within the sound as it is played"""
+    low: np.ndarray
+    high: np.ndarray
+    """where in the pack the sound lies: [low, high)"""
+    percent: np.ndarray
+    room: np.ndarray
+    gain: np.ndarray
+    """float32 [V], for samples as int16"""
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+    def __getitem__(self, chosen: np.ndarray) -> Voices:
+        return Voices(**{name: values[chosen] for name, values in self.__dict__.items()})
+
+
+def voices(parts: Sequence[Placed], pack: Pack) -> Voices:
+    """A voice for every part, and another for a second clip that sounds with it."""
+    rows = [voice for p in parts for voice in _voices_of(p, pack)]
+    table = np.array([row[:-1] for row in rows], np.int64).reshape(-1, 8)
+    gain = np.array([row[-1] for row in rows], np.float32) / np.float32(FULL_SCALE)
+    stream, start, count, first, low, high, percent, room = table.T.copy()
+    return Voices(stream, start, count, first, low, high, percent, room, gain)
+
+
+def _voices_of(p: Placed, pack: Pack) -> Iterator[tuple[float, ...]]:
+    v = p.variation
+    heard = [(p.clip, 0, p.gain)]
+    if v.other >= 0:
+        heard.append((v.other, v.other_shift_samples, v.other_gain))
+    for number, shift, gain in heard:
+        clip = pack.clips[number]
+        low, high = clip.offset_samples, clip.offset_samples + clip.length_samples
+        first = p.source_samples + shift
+        yield p.stream, p.start_samples, p.length_samples, first, low, high, v.speed_percent, v.room, gain
+
+
+def lay(audio: Tensor, samples: Tensor, begin: np.ndarray, high: np.ndarray, heard: Voices) -> None:
+    """Add voices to the audio of their streams, [B, tiles * TILE].
+
+    Args:
+        begin: int64 [V], where in `samples` each voice begins.
+        high: where it ends at the latest; behind that it is silent.
+    """
+    if not len(heard):
+        return
+    tiles = audio.shape[1] // TILE
+    first_tile = heard.start // TILE
+    counts = (heard.start + heard.count - 1) // TILE - first_tile + 1
+    tile = np.repeat(first_tile, counts) + ramps(counts)
+    start = np.repeat(begin - heard.start, counts) + tile * TILE
+    limits = [np.repeat(x, counts) for x in (begin, np.maximum(begin, np.minimum(begin + heard.count, high)))]
+    rows = read_rows(samples, start, TILE, *limits)
+    rows *= torch.from_numpy(np.repeat(heard.gain, counts)).to(audio.device)[:, None]
+    place = torch.from_numpy(np.repeat(heard.stream, counts) * tiles + tile).to(audio.device)
+    audio.view(-1, TILE).index_add_(0, place, rows)
+
+
+class Mixer:
+    """Renders windows of one pair of packs.
+
+    Args:
+        seed: the rooms are drawn from it.
+    """
+
+    def __init__(self, pack: Pack, background: Pack, augment: AugmentSettings, seed: int, device: torch.device) -> None:
+        self._packs = (background, pack)
+        self._samples = tuple(_tensor(p, device) for p in self._packs)
+        self._rooms = Rooms(augment, pack.rate_hz, seed, device) if augment.room else None
+        self._device = device
+
+    def mix(self, window: Window, streams: int, window_samples: int) -> Tensor:
+        """float32 [B, samples], limited to full scale as a converter does."""
+        tiles = -(-window_samples // TILE)
+        audio = torch.zeros(streams, tiles * TILE, device=self._device)
+        for pack, samples, parts in zip(self._packs, self._samples, (window.background, window.events), strict=True):
+            heard = voices(parts, pack)
+            plain = (heard.percent == 100) & (heard.room < 0)
+            as_recorded, varied = heard[plain], heard[~plain]
+            lay(audio, samples, as_recorded.low + as_recorded.first, as_recorded.high, as_recorded)
+            if len(varied):
+                self._lay_varied(audio, samples, varied)
+        return audio[:, :window_samples].clamp_(-1.0, 1.0).contiguous()
+
+    def _lay_varied(self, audio: Tensor, samples: Tensor, heard: Voices) -> None:
+        """Voices at other speeds, in rooms, or both."""
+        echoes = heard.room >= 0
+        history = np.where(echoes, np.minimum(heard.first, self._rooms.samples - 1 if self._rooms else 0), 0)
+        count = heard.count + history
+        played, low = play(samples, heard.first - history, count, heard.low, heard.high, heard.percent)
+        begin = low + history
+        dry = heard[~echoes]
+        lay(audio, played, begin[~echoes], begin[~echoes] + dry.count, dry)
+        if echoes.any() and self._rooms is not None:
+            wet = heard[echoes]
+            sound, begin = reverberate(played, begin[echoes], low[echoes], wet.count, wet.room, self._rooms)
+            lay(audio, sound, begin, begin + wet.count, wet)
+
+
+def renderer(
+    pack: Pack, background: Pack, augment: AugmentSettings, seed: int, streams: int, window_samples: int
+) -> Callable[[Window], Tensor]:
+    """What makes the audio of planned windows on the CPU, [B, samples]: NumPy's copies where nothing else is asked."""
+    if augment.copies_alone:
+        return lambda window: torch.from_numpy(render(window, pack, background, streams, window_samples))
+    mixer = Mixer(pack, background, augment, seed, torch.device("cpu"))
+    return lambda window: mixer.mix(window, streams, window_samples)
+
+
+def _tensor(pack: Pack, device: torch.device) -> Tensor:
+    """All samples of a pack; on the CPU they stay on disk until they are read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the file cannot be written to; nobody does
+        return torch.from_numpy(pack.samples).to(device)
