@@ -32,29 +32,44 @@ def test_a_span_is_one_run_of_neighbours_of_every_length_and_anywhere(most: int,
 
 
 def test_bands_and_frames_are_hidden_whole_and_the_rest_is_untouched() -> None:
-    hidden = mask(FEATURES, MaskSettings(bands=3, band_masks=1, frames=4, frame_masks=1), generator()) == 0
+    settings = MaskSettings(band_share=0.15, band_masks=1, seconds=0.04, time_masks=1)
+    hidden = mask(FEATURES, settings, 0.01, generator()) == 0
     bands, frames = hidden.all(1), hidden.all(2)
     assert torch.equal(hidden, bands[:, None, :] | frames[:, :, None])
     assert bands.sum(1).max() == 3 and frames.sum(1).max() == 4
     assert len({tuple(row.tolist()) for row in bands}) > 10, "all rows are masked alike"
-    masked = mask(FEATURES, MaskSettings(), generator())
+    masked = mask(FEATURES, MaskSettings(), 0.01, generator())
     assert torch.equal(masked[masked != 0], FEATURES[masked != 0])
 
 
+@pytest.mark.parametrize(("hop_seconds", "frames"), [(0.01, 10), (0.02, 5), (0.048, 2)])
+def test_the_same_time_is_hidden_at_every_hop(hop_seconds: float, frames: int) -> None:
+    settings = MaskSettings(band_masks=0, seconds=0.1, time_masks=1)
+    hidden = mask(FEATURES, settings, hop_seconds, generator()) == 0
+    assert hidden.all(2).sum(1).max() == frames
+
+
+def test_the_same_share_is_hidden_of_every_number_of_bands() -> None:
+    settings = MaskSettings(band_share=0.25, band_masks=1, time_masks=0)
+    for bands in (16, 40, 64):
+        hidden = mask(torch.ones(500, 3, bands), settings, 0.01, generator()) == 0
+        assert hidden.all(1).sum(1).max() == bands / 4
+
+
 def test_several_masks_hide_more() -> None:
-    settings = [MaskSettings(bands=3, band_masks=n, frames=0, frame_masks=0) for n in (0, 1, 4)]
-    none, one, four = ((mask(FEATURES, s, generator()) == 0).float().mean() for s in settings)
+    settings = [MaskSettings(band_share=0.15, band_masks=n, time_masks=0) for n in (0, 1, 4)]
+    none, one, four = ((mask(FEATURES, s, 0.01, generator()) == 0).float().mean() for s in settings)
     assert none == 0 and one == pytest.approx(1.5 / 20, rel=0.3) and four > 2.5 * one
 
 
 def test_only_the_given_generator_is_drawn_from() -> None:
     before = torch.get_rng_state()
-    first, same, other = (mask(FEATURES, MaskSettings(), generator(seed)) for seed in (1, 1, 2))
+    first, same, other = (mask(FEATURES, MaskSettings(), 0.01, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, same) and not torch.equal(first, other)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_masks_larger_than_the_features_are_cut_to_them() -> None:
     tiny = torch.ones(500, 3, 2)
-    hidden = mask(tiny, MaskSettings(bands=100, band_masks=1, frames=100, frame_masks=1), generator()) == 0
+    hidden = mask(tiny, MaskSettings(band_share=1.0, band_masks=1, seconds=10, time_masks=1), 0.01, generator()) == 0
     assert hidden.all((1, 2)).any() and not hidden.all()

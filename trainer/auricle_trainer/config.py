@@ -12,6 +12,7 @@ from typing import Any
 from auricle_shared.errors import SettingsError
 from auricle_shared.scenes import SceneSettings
 from auricle_shared.settings import EventSettings, SpectrogramSettings, from_table, settings_hash
+from auricle_shared.variation import AugmentSettings
 
 
 def _within(table: str, settings: object, **limits: tuple[float, float]) -> None:
@@ -60,18 +61,17 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class MaskSettings:
-    """Bands and frames hidden from the network in training (SpecAugment, Park et al., Interspeech 2019)."""
+    """Bands and moments hidden from the network in training (SpecAugment, Park et al., Interspeech 2019)."""
 
-    bands: int = 6
-    """most neighbouring bands hidden at once"""
+    band_share: float = 0.15
+    """most neighbouring bands hidden at once, as a share of all bands"""
     band_masks: int = 2
-    frames: int = 10
-    """most neighbouring frames hidden at once"""
-    frame_masks: int = 2
+    seconds: float = 0.1
+    """longest time hidden at once; a few sounds are hardly longer"""
+    time_masks: int = 2
 
     def __post_init__(self) -> None:
-        most = 10000
-        _within("mask", self, bands=(0, most), band_masks=(0, most), frames=(0, most), frame_masks=(0, most))
+        _within("mask", self, band_share=(0.0, 1.0), seconds=(0.0, 60.0), band_masks=(0, 100), time_masks=(0, 100))
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,9 @@ class ShiftSettings:
 
     bands: float = 0.0
     """farthest move up or down; 0 moves nothing"""
+
+    def __post_init__(self) -> None:
+        _within("shift", self, bands=(0.0, 100.0))
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class Config:
     data: DataSettings = field(default_factory=DataSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     mask: MaskSettings = field(default_factory=MaskSettings)
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     loss: LossSettings = field(default_factory=LossSettings)
@@ -167,6 +171,7 @@ class Config:
             "data": DataSettings,
             "model": ModelSettings,
             "scenes": SceneSettings,
+            "augment": AugmentSettings,
             "mask": MaskSettings,
             "shift": ShiftSettings,
             "loss": LossSettings,
@@ -182,6 +187,8 @@ class Config:
                     label: from_table(EventSettings, _table(v, f"events.{label}"), f"events.{label}")
                     for label, v in of_labels
                 }
+            elif key == "mask":
+                values[key] = from_table(MaskSettings, _mask_table(_table(value, key), table), key)
             elif key in tables:
                 values[key] = from_table(tables[key], _table(value, key), key)
             else:
@@ -194,6 +201,16 @@ def _table(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SettingsError(f"{name} is {value!r}; it must be a table, [{name}].")
     return value
+
+
+def _mask_table(mask: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """[mask] as it is today; version 0.1 counted bands and frames, and its checkpoints are still read."""
+    if "frames" not in mask and "bands" not in mask:
+        return mask
+    front_end = from_table(SpectrogramSettings, _table(config.get("spectrogram", {}), "spectrogram"), "spectrogram")
+    known = {"band_masks": mask.get("band_masks", 2), "time_masks": mask.get("frame_masks", 2)}
+    seconds = mask.get("frames", 10) * front_end.hop_seconds
+    return {**known, "band_share": min(1.0, mask.get("bands", 6) / front_end.bands), "seconds": seconds}
 
 
 def shipped_configs() -> list[str]:

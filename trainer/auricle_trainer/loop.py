@@ -76,7 +76,7 @@ def augment(features: Tensor, config: Config, generator: torch.Generator) -> Ten
     """Features [B, F, bands] as training sees them."""
     if config.shift.bands:
         features = shift(features, draw_shift(len(features), config.shift.bands, generator, features.device))
-    return mask(features, config.mask, generator)
+    return mask(features, config.mask, config.spectrogram.hop_seconds, generator)
 
 
 def train_step(state: TrainingState, batch: Batch, config: Config) -> Tensor:

@@ -24,7 +24,7 @@ from auricle_shared.evaluate import evaluate
 from auricle_shared.files import write_text
 from auricle_shared.metadata import BACKGROUND, ModelMetadata
 from auricle_shared.pack import Pack
-from auricle_shared.scenes import SceneStreams, render
+from auricle_shared.scenes import SceneStreams
 from auricle_shared.settings import EventSettings
 
 from .batches.workers import WindowPlan, batches
@@ -149,6 +149,7 @@ def window_plan(config: Config, pack: Pack, selection: Selection, background: Pa
         background=background,
         recordings=tuple(recordings),
         scenes=config.scenes,
+        augment=config.augment,
         classes=tuple(labels) if pack.multi_label else (BACKGROUND, *labels),
         multi_label=pack.multi_label,
         streams=config.training.streams,
@@ -173,8 +174,8 @@ def new_state(config: Config, plan: WindowPlan, device: torch.device, seed: int)
 def normalisation_audio(plan: WindowPlan) -> Any:
     """Audio of the streams' first windows: the mean and deviation of the features come from it."""
     streams: SceneStreams = plan.scene_streams()
-    windows = [streams.next_window() for _ in range(NORMALISATION_WINDOWS)]
-    audio = [render(w, plan.pack, plan.background, plan.streams, plan.window_samples) for w in windows]
+    render = plan.renderer()
+    audio = [render(streams.next_window()).numpy() for _ in range(NORMALISATION_WINDOWS)]
     import numpy as np
 
     return np.concatenate(audio, axis=1)
