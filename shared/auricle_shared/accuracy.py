@@ -105,3 +105,29 @@ def as_text(result: dict[str, Any]) -> str:
             for label, row in zip(result["labels"], matrix, strict=True)
         ]
     return "\n".join(lines)
+
+
+def stream_as_text(result: dict[str, Any]) -> str:
+    """The figures with background before and with the state carried, and what they lose, for a person."""
+    after, stream = result["after_background"], result["stream"]
+    orders, pause = stream["orders"], stream["between_seconds"]
+    between = f"{pause:g} s of background between" if pause else "back to back"
+    several = " (" + ", ".join(f"{100 * o['accuracy']:.2f}" for o in orders) + ")" if len(orders) > 1 else ""
+    return "\n".join(
+        [
+            f"after 1 s of background: {_got(after)}",
+            f"    {_points(after['against_alone'])} against each clip alone",
+            f"state carried: {_got(stream)}, {between}, {len(orders)} random order{'s' * (len(orders) > 1)}{several}",
+            f"    {_points(stream['against_after_background'])} against after background",
+            f"    {_points(stream['against_alone'])} against each clip alone",
+        ]
+    )
+
+
+def _got(result: dict[str, Any]) -> str:
+    return f"got {result['correct']} of {result['n']}: {100 * result['accuracy']:.2f} %"
+
+
+def _points(change: dict[str, Any]) -> str:
+    low, high = change["interval_95"]
+    return f"{100 * change['difference']:+.2f} points (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"

@@ -1,27 +1,59 @@
-"""Scoring labelled clips with any scorer: each on its own, or one after another with the state carried."""
+"""Scoring labelled clips with any scorer, three ways: alone, after a second of background, with the state carried.
+
+    alone               [ clip ]                       from zero state
+    after background    ~~~~[ clip ]                   from zero state
+    carried             ~~~~[ clip ]~~~~[ clip ]~~~    through all clips, in several random orders
+
+A microphone never stops, so the third is what a device does. What it loses against the second is a figure of merit:
+the network has then learnt to forget.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .accuracy import report, report_multi_label
-from .decision import clip_logits, decide_clip, frame_scores
+from .accuracy import wilson_interval
 from .errors import DataError
 from .metadata import BACKGROUND, ModelMetadata
-from .pack import Clip, Pack, to_float
-from .scorer import Scorer, zero_state
-from .spectrogram import pad_to_hop
+from .outcome import Outcome, decide, pooled
+from .pack import Clip, Pack
+from .paired import paired_difference
+from .playlists import Turn, play
+from .scorer import Scorer
 
 BATCH_CLIPS = 64
-CHUNK_FRAMES = 200
-"""Frames scored in one call; bounds memory for long clips."""
+STREAMS = 8
+"""Streams that the clips of one order are dealt to, scored side by side."""
+ORDERS = 5
+"""Random orders in which the state is carried through the clips."""
 BETWEEN_SECONDS = 1.0
 """Background before each clip when the state is carried."""
+BEFORE_SECONDS = 1.0
+"""Background before a clip that begins a stream."""
+APART = 7919
+"""A prime: streams hear the background from starts that many gaps apart."""
 
 Progress = Callable[[int, int], None]
+Scored = Iterator[tuple[int, np.ndarray]]
+"""(place in the list of clips, logits [F, C] of the clip's own frames)"""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How the state is carried through the clips."""
+
+    background: np.ndarray
+    """float32 [n], played on and on between the clips"""
+    between_seconds: float = BETWEEN_SECONDS
+    """0: clips back to back"""
+    orders: int = ORDERS
+    seed: int = 0
+    """the orders are those of seed, seed + 1, ..."""
 
 
 def check_data(metadata: ModelMetadata, pack: Pack, clips: Sequence[int]) -> None:
@@ -49,72 +81,76 @@ def check_data(metadata: ModelMetadata, pack: Pack, clips: Sequence[int]) -> Non
         )
 
 
-def clip_frame_logits(
-    scorer: Scorer, pack: Pack, clips: Sequence[int], progress: Progress | None = None
-) -> list[np.ndarray]:
-    """Logits [F, C] of each clip, whole and from the start of a stream, in the order of `clips`."""
-    hop = scorer.metadata.hop_samples
+def alone(scorer: Scorer, pack: Pack, clips: Sequence[int], progress: Progress | None = None) -> Scored:
+    """Each clip whole and from the start of a stream."""
+    return _each(scorer, pack, clips, np.zeros(0, np.float32), 0, progress)
+
+
+def after_background(
+    scorer: Scorer, pack: Pack, clips: Sequence[int], background: np.ndarray, progress: Progress | None = None
+) -> Scored:
+    """Each clip whole, in a stream that began with BEFORE_SECONDS of background."""
+    return _each(scorer, pack, clips, background, _frames(scorer, BEFORE_SECONDS), progress)
+
+
+def _each(
+    scorer: Scorer, pack: Pack, clips: Sequence[int], background: np.ndarray, before: int, progress: Progress | None
+) -> Scored:
+    """A stream for every clip, those of about the same length side by side."""
     order = sorted(range(len(clips)), key=lambda i: pack.clips[clips[i]].length_samples)
-    found: list[np.ndarray] = [np.zeros((0, 0))] * len(clips)
+    samples = before * scorer.metadata.hop_samples
     for begin in range(0, len(order), BATCH_CLIPS):
         chosen = order[begin : begin + BATCH_CLIPS]
-        audio = [pad_to_hop(to_float(pack.audio(clips[i])), hop) for i in chosen]
-        logits = score_streams(scorer, audio)
-        for i, values in zip(chosen, logits, strict=True):
-            found[i] = values
+        lists = [[Turn(clips[i], i * samples, before)] for i in chosen]
+        for stream, _, logits in play(scorer, pack, lists, background):
+            yield chosen[stream], logits
         if progress:
             progress(min(begin + BATCH_CLIPS, len(order)), len(order))
-    return found
 
 
-def score_streams(scorer: Scorer, audio: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Logits [F, C] of several streams side by side; each audio is a whole number of hops, lengths may differ."""
-    hop = scorer.metadata.hop_samples
-    longest = max(len(a) for a in audio)
-    block = np.stack([np.pad(a, (0, longest - len(a))) for a in audio]).astype(np.float32)
-    state = zero_state(scorer.metadata, len(audio))
-    parts = []
-    for begin in range(0, longest, CHUNK_FRAMES * hop):
-        frames = scorer(block[:, begin : begin + CHUNK_FRAMES * hop], state)
-        state = frames.state
-        parts.append(frames.logits)
-    logits = np.concatenate(parts, axis=1)
-    return [values[: len(a) // hop] for values, a in zip(logits, audio, strict=True)]
-
-
-def carried_frame_logits(
+def carried(
     scorer: Scorer,
     pack: Pack,
     clips: Sequence[int],
     background: np.ndarray,
     between_seconds: float = BETWEEN_SECONDS,
-    seed: int = 0,
-    streams: int = 8,
-) -> list[np.ndarray]:
-    """Logits [F, C] of each clip in random order, background between, the state carried through all of them.
+    seeds: Sequence[int] = (0,),
+    streams: int = STREAMS,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(order, place, logits) of each clip, the state carried through all of them, one random order for every seed.
 
     Args:
-        background: float32 [n], played on and on between the clips.
-        streams: the clips are dealt to this many streams, which are scored side by side.
+        streams: the clips of an order are dealt to this many streams; those of all orders are scored side by side.
     """
-    hop, rate = scorer.metadata.hop_samples, scorer.metadata.rate_hz
-    order = np.random.default_rng([seed, 7]).permutation(len(clips))
-    between = round(between_seconds * rate) // hop * hop
-    audio, spans = [], []
-    for stream in range(min(streams, len(clips))):
-        position, pieces = 0, []
-        for turn, i in enumerate(order[stream::streams]):
-            start = (stream * 7919 + turn) * between
-            clip = pad_to_hop(to_float(pack.audio(clips[i])), hop)
-            pieces += [np.take(background, np.arange(start, start + between), mode="wrap"), clip]
-            spans.append((stream, int(i), (position + between) // hop, len(clip) // hop))
-            position += between + len(clip)
-        audio.append(np.concatenate(pieces))
-    logits = score_streams(scorer, audio)
-    found: list[np.ndarray] = [np.zeros((0, 0))] * len(clips)
-    for stream, i, start, length in spans:
-        found[i] = logits[stream][start : start + length]
-    return found
+    between = _frames(scorer, between_seconds)
+    samples = between * scorer.metadata.hop_samples
+    dealt: list[tuple[int, list[int]]] = []
+    for number, seed in enumerate(seeds):
+        order = np.random.default_rng([seed, 7]).permutation(len(clips)).tolist()
+        dealt += [(number, order[stream::streams]) for stream in range(min(streams, len(clips)))]
+    playlists = [
+        [Turn(clips[i], (k % streams * APART + turn) * samples, between) for turn, i in enumerate(places)]
+        for k, (_, places) in enumerate(dealt)
+    ]
+    total = len(clips) * len(seeds)
+    for done, (stream, turn, logits) in enumerate(play(scorer, pack, playlists, background), 1):
+        number, places = dealt[stream]
+        yield number, places[turn], logits
+        if progress:
+            progress(done, total)
+
+
+def _frames(scorer: Scorer, seconds: float) -> int:
+    return round(seconds * scorer.metadata.rate_hz) // scorer.metadata.hop_samples
+
+
+def clip_frame_logits(
+    scorer: Scorer, pack: Pack, clips: Sequence[int], progress: Progress | None = None
+) -> list[np.ndarray]:
+    """Logits [F, C] of each clip alone, in the order of `clips`."""
+    found = dict(alone(scorer, pack, clips, progress))
+    return [found[i] for i in range(len(clips))]
 
 
 def judge(
@@ -123,37 +159,97 @@ def judge(
     labels: Sequence[str],
     frame_logits: Sequence[np.ndarray],
 ) -> dict[str, Any]:
-    """Decide every clip and count; a clip is right when the labels agree as they are reported.
+    """The report of decisions over frames that somebody else scored."""
+    return decide(metadata, clips, labels, enumerate(frame_logits)).report()
 
-    Args:
-        labels: the pack's labels: what a clip can be at all.
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The same clips, judged in up to three ways."""
+
+    alone: Outcome
+    after_background: Outcome | None = None
+    carried: tuple[Outcome, ...] = ()
+    """one an order"""
+    how: Carried | None = None
+
+    @cached_property
+    def share_carried(self) -> np.ndarray:
+        """[n]: share of the orders in which a clip was right."""
+        return np.mean([o.right for o in self.carried], axis=0)
+
+    def report(self) -> dict[str, Any]:
+        """The report of the clips alone; with a carried state also `after_background` and `stream`.
+
+        `stream` counts every clip once an order; its interval is as wide as if the orders told nothing new, for their
+        clips are the same.
+        """
+        result = self.alone.report()
+        if self.after_background is None or self.how is None:
+            return result
+        result["after_background"] = {
+            **self.after_background.report(),
+            "against_alone": paired_difference(self.alone.right, self.after_background.right).to_dict(),
+        }
+        found = pooled(self.carried).report()
+        clips, share = len(self.alone.right), self.share_carried
+        result["stream"] = {
+            **found,
+            "interval_95": list(wilson_interval(found["accuracy"] * clips, clips)),
+            "clips": clips,
+            "between_seconds": self.how.between_seconds,
+            "orders": [
+                {"seed": self.how.seed + k, "correct": int(o.right.sum()), "accuracy": float(o.right.mean())}
+                for k, o in enumerate(self.carried)
+            ],
+            "against_after_background": paired_difference(self.after_background.right, share).to_dict(),
+            "against_alone": paired_difference(self.alone.right, share).to_dict(),
+        }
+        return result
+
+
+def judge_clips(
+    scorer: Scorer,
+    pack: Pack,
+    clips: Sequence[int],
+    how: Carried | None = None,
+    progress: Progress | None = None,
+) -> Outcomes:
+    """Decide the clips alone and, where `how` says so, after background and with the state carried.
+
+    Raises:
+        DataError: model and data cannot be compared.
     """
-    known = list(metadata.labels)
-    if metadata.activation == "sigmoid":
-        return _judge_multi_label(metadata, clips, frame_logits)
-    coarse = metadata.report_as
-    wanted = {coarse.get(label, label) for label in labels}
-    candidates = [i for i, label in enumerate(known) if coarse.get(label, label) in wanted]
-    reported = list(dict.fromkeys(coarse.get(known[i], known[i]) for i in candidates))
-    truth, predicted = [], []
-    for clip, logits in zip(clips, frame_logits, strict=True):
-        winner, _ = decide_clip(logits, candidates)
-        truth.append(reported.index(coarse.get(clip.labels[0], clip.labels[0])))
-        predicted.append(reported.index(coarse.get(known[winner], known[winner])))
-    return report(truth, predicted, reported)
+    metadata = scorer.metadata
+    check_data(metadata, pack, clips)
+    chosen = [pack.clips[i] for i in clips]
+
+    def decided(scored: Scored) -> Outcome:
+        return decide(metadata, chosen, pack.labels, scored)
+
+    by_itself = decided(alone(scorer, pack, clips, progress))
+    if how is None:
+        return Outcomes(by_itself)
+    after = decided(after_background(scorer, pack, clips, how.background, progress))
+    seeds = range(how.seed, how.seed + how.orders)
+    frames = carried(scorer, pack, clips, how.background, how.between_seconds, seeds, progress=progress)
+    return Outcomes(by_itself, after, tuple(_decide_orders(metadata, chosen, pack.labels, frames, len(seeds))), how)
 
 
-def _judge_multi_label(
-    metadata: ModelMetadata, clips: Sequence[Clip], frame_logits: Sequence[np.ndarray]
-) -> dict[str, Any]:
-    names = [metadata.report_as.get(label, label) for label in metadata.labels]
-    reported = list(dict.fromkeys(names))
-    coarse = [{metadata.report_as.get(label, label) for label in c.labels} for c in clips]
-    truth = np.array([[label in found for label in reported] for found in coarse])
-    pooled = np.stack([clip_logits(np, x, np.ones(len(x), x.dtype)) for x in frame_logits])
-    said = frame_scores(pooled, "sigmoid", metadata.temperature) >= 0.5
-    outputs = np.array([[name == label for name in names] for label in reported])
-    return report_multi_label(truth, (said[:, None] & outputs).any(-1), reported)
+def _decide_orders(
+    metadata: ModelMetadata,
+    clips: Sequence[Clip],
+    labels: Sequence[str],
+    frames: Iterator[tuple[int, int, np.ndarray]],
+    orders: int,
+) -> list[Outcome]:
+    """One outcome an order, of frames that come mixed: as one long list of clips, cut up afterwards."""
+    n = len(clips)
+    scored = ((number * n + i, logits) for number, i, logits in frames)
+    found = decide(metadata, list(clips) * orders, labels, scored)
+    return [
+        Outcome(found.labels, found.truth[k * n : (k + 1) * n], found.said[k * n : (k + 1) * n]) for k in range(orders)
+    ]
 
 
 def evaluate(
@@ -164,12 +260,6 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """The report of `accuracy.report`; with `background` also `stream`: the same clips with the state carried."""
-    metadata = scorer.metadata
-    check_data(metadata, pack, clips)
-    chosen = [pack.clips[i] for i in clips]
-    result = judge(metadata, chosen, pack.labels, clip_frame_logits(scorer, pack, clips, progress))
-    if background is not None:
-        carried = carried_frame_logits(scorer, pack, clips, background, seed=seed)
-        result["stream"] = judge(metadata, chosen, pack.labels, carried)
-    return result
+    """The figures of `accuracy.report`; with `background` also those with background before and the state carried."""
+    how = None if background is None else Carried(background, seed=seed)
+    return judge_clips(scorer, pack, clips, how, progress).report()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ import click
 if TYPE_CHECKING:
     import numpy as np
 
+    from .evaluate import Outcomes
     from .pack import Pack
 
 QUIET_ROOM_DB = -60.0
@@ -25,13 +29,24 @@ BACKGROUND_SECONDS = 60.0
 @click.option(
     "--where", metavar="COLUMN=VALUE", help="Only clips with this fold, speaker or group (then of any split)."
 )
-@click.option("--stream", is_flag=True, help="Also with the state carried through all clips in random order.")
+@click.option("--stream", is_flag=True, help="Also after background, and with the state carried through all clips.")
+@click.option(
+    "--orders", default=5, type=click.IntRange(1, 1000), show_default=True, help="Random orders for --stream."
+)
+@click.option(
+    "--between-seconds",
+    default=1.0,
+    type=click.FloatRange(0, 60),
+    show_default=True,
+    help="Background between the clips with --stream; 0: back to back.",
+)
 @click.option("--background", type=click.Path(path_type=Path), help="Played between the clips with --stream.")
-@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Order of the clips with --stream.")
+@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="First order with --stream.")
 @click.option("--checkpoints", type=click.Choice(["best", "all"]), default="best", help="'all': a table of a run's.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print)."
 )
+@click.option("--clips", "clips_file", type=click.Path(path_type=Path), help="Write what was said of every clip (CSV).")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG file.")
 def evaluate(
     model: Path,
@@ -39,21 +54,28 @@ def evaluate(
     split: str,
     where: str | None,
     stream: bool,
+    orders: int,
+    between_seconds: float,
     background: Path | None,
     seed: int,
     checkpoints: str,
     json_file: Path | None,
+    clips_file: Path | None,
     picture: Path | None,
 ) -> None:
     """Score labelled clips with MODEL: a model.onnx, a run's folder or a checkpoint.
+
+    With --stream the same clips are scored three ways: each alone from zero state; after a second of background from
+    zero state; and with the state carried through all of them, in several random orders with background between.
 
     \b
     Example:
       auricle evaluate runs/first --data recordings
       auricle evaluate model.onnx --data recordings --stream --json figures.json
+      auricle evaluate model.onnx --data recordings --stream --between-seconds 0
     """
-    from .accuracy import as_text
-    from .evaluate import evaluate as evaluate_clips
+    from .accuracy import as_text, stream_as_text
+    from .evaluate import Carried, judge_clips
     from .files import write_text
     from .pack import open_data
     from .scorer import open_scorer
@@ -61,13 +83,17 @@ def evaluate(
     paths = sorted((model / "checkpoints").glob("*.pt")) if checkpoints == "all" else [model]
     if not paths:
         raise click.UsageError(f"--checkpoints all needs a run's folder with checkpoints; {model} has none.")
-    results = {}
+    results: dict[str, Any] = {}
     for path in paths:
         scorer = open_scorer(path)
         pack = open_data(data, scorer.metadata.rate_hz)
         clips = chosen_clips(pack, split, where)
         noise = background_audio(background, scorer.metadata.rate_hz) if stream else None
-        results[path.name] = evaluate_clips(scorer, pack, clips, noise, seed, progress=_progress)
+        how = None if noise is None else Carried(noise, between_seconds, orders, seed)
+        outcomes = judge_clips(scorer, pack, clips, how, progress=show_progress)
+        results[path.name] = outcomes.report()
+        if clips_file is not None and path is paths[0]:
+            write_text(clips_file, clip_table(pack, clips, outcomes))
     result = results[paths[0].name]
     if str(json_file) == "-":
         pass  # whoever reads JSON reads nothing else
@@ -76,12 +102,7 @@ def evaluate(
     else:
         click.echo(as_text(result))
         if stream:
-            carried = result["stream"]
-            change = 100 * (carried["accuracy"] - result["accuracy"])
-            click.echo(
-                f"\nstate carried: got {carried['correct']} of {carried['n']}: {100 * carried['accuracy']:.2f} % "
-                f"({change:+.2f} points)"
-            )
+            click.echo("\n" + stream_as_text(result))
     if json_file is not None:
         text = json.dumps(results if checkpoints == "all" else result, indent=2, ensure_ascii=False)
         if str(json_file) == "-":
@@ -109,6 +130,27 @@ def chosen_clips(pack: Pack, split: str, where: str | None) -> list[int]:
         values = ", ".join(sorted({getattr(c, column) for c in pack.clips} - {""}))
         raise DataError(f"--where {where}: no clip of {pack.path} has it; {column} has {values or 'no values'}.")
     return chosen
+
+
+def clip_table(pack: Pack, clips: Sequence[int], outcomes: Outcomes) -> str:
+    """CSV: every clip's source and labels, whether it was right and what was said of it, in each way it was scored.
+
+    `right_carried` is the share of the orders.
+    """
+    ways = {"": outcomes.alone}
+    if outcomes.after_background is not None:
+        ways["_after_background"] = outcomes.after_background
+    orders = {f"_carried_{k}": outcome for k, outcome in enumerate(outcomes.carried)}
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    right = [f"right{way}" for way in ways] + ["right_carried"] * bool(orders)
+    rows.writerow(["clip", "source", "labels", *right, *(f"said{way}" for way in ways | orders)])
+    for place, i in enumerate(clips):
+        c = pack.clips[i]
+        told = [f"{int(outcome.right[place])}" for outcome in ways.values()]
+        told += [f"{outcomes.share_carried[place]:g}"] if orders else []
+        rows.writerow([i, c.source, ";".join(c.labels), *told, *(o.words(place) for o in (ways | orders).values())])
+    return table.getvalue()
 
 
 def background_audio(path: Path | None, rate_hz: int) -> np.ndarray:
@@ -146,7 +188,7 @@ def _draw(result: dict[str, Any], picture: Path) -> None:
     save(confusion_figure(result), picture)
 
 
-def _progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[Kclips {done}/{total}" + ("\n" if done == total else ""))
         sys.stderr.flush()

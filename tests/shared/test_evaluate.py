@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from auricle_shared import evaluate as evaluate_module
+from auricle_shared import playlists as playlists_module
 from auricle_shared.errors import DataError
-from auricle_shared.evaluate import carried_frame_logits, clip_frame_logits, evaluate, judge
+from auricle_shared.evaluate import (
+    Carried,
+    after_background,
+    carried,
+    clip_frame_logits,
+    evaluate,
+    judge,
+    judge_clips,
+)
 from auricle_shared.metadata import BACKGROUND, ModelMetadata
 from auricle_shared.pack import Pack, PackWriter, to_float
 from auricle_shared.scorer import ScoredFrames
@@ -26,8 +35,8 @@ LEVEL = {BACKGROUND: 0.0, "high": 0.5, "low": 0.1}
 class MadeScorer:
     """Knows a clip by its level, with a memory that fades over half a second: causal, and it shows what it carries."""
 
-    def __init__(self, metadata: ModelMetadata) -> None:
-        self.metadata = metadata
+    def __init__(self, metadata: ModelMetadata, keeps: float = 0.9) -> None:
+        self.metadata, self.keeps = metadata, keeps
         self.calls: list[tuple[int, int]] = []
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
@@ -36,7 +45,7 @@ class MadeScorer:
         self.calls.append(audio.shape)
         memory, found = state.astype(np.float32)[:, 0], []
         for frame in level.T:
-            memory = 0.9 * memory + 0.1 * frame
+            memory = self.keeps * memory + (1 - self.keeps) * frame
             found.append([-20 * np.abs(memory - LEVEL.get(label, 0.3)) for label in self.metadata.labels])
         logits = np.moveaxis(np.array(found, np.float32), -1, 0)
         return ScoredFrames(logits, 1 / (1 + np.exp(-logits)), memory[:, None].astype(np.float32))
@@ -75,7 +84,7 @@ def alone(pack: Pack, i: int) -> np.ndarray:
 
 def test_company_in_a_batch_changes_nothing(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate_module, "BATCH_CLIPS", 5)
-    monkeypatch.setattr(evaluate_module, "CHUNK_FRAMES", 17)
+    monkeypatch.setattr(playlists_module, "WINDOW_FRAMES", 17)
     told: list[tuple[int, int]] = []
     clips = [20, 3, 11, 0, 26, 7, 5, 6]
     model = scorer()
@@ -87,30 +96,99 @@ def test_company_in_a_batch_changes_nothing(pack: Pack, monkeypatch: pytest.Monk
     assert told == [(5, 8), (8, 8)]
 
 
-def test_carried_is_one_endless_stream_with_background_between(pack: Pack) -> None:
+@pytest.fixture(params=[7, 200, 10**6], ids=lambda frames: f"windows of {frames}")
+def window_frames(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Many windows a clip, many clips a window, all in one."""
+    monkeypatch.setattr(playlists_module, "WINDOW_FRAMES", request.param)
+    return int(request.param)
+
+
+@pytest.mark.parametrize("between_seconds", [0.7, 0.0])
+def test_carried_is_one_endless_stream_with_background_between(
+    pack: Pack, window_frames: int, between_seconds: float
+) -> None:
     """By hand: the same clips in the same order, each padded to its hop, through one StreamingClassifier."""
     background = np.random.default_rng(4).uniform(-0.05, 0.05, 3000).astype(np.float32)  # shorter than one pause
     clips = list(range(6))
-    found = carried_frame_logits(scorer(), pack, clips, background, between_seconds=0.7, seed=3, streams=1)
+    told = list(carried(scorer(), pack, clips, background, between_seconds, seeds=[3], streams=1))
     order = np.random.default_rng([3, 7]).permutation(6)
-    assert list(order) != clips
-    stream, between = StreamingClassifier(scorer()), round(0.7 * RATE)
+    assert list(order) != clips and [(0, i) for i in order] == [(number, i) for number, i, _ in told]
+    found = {i: logits for _, i, logits in told}
+    stream, between = StreamingClassifier(scorer()), round(between_seconds * RATE)
     for turn, i in enumerate(order):
-        stream.feed(np.resize(np.roll(background, -turn * between), between))
+        stream.feed(np.resize(np.roll(background, -turn * between), between).astype(np.float32))
         clip = to_float(pack.audio(clips[i]))
         logits = stream.feed(np.pad(clip, (0, -len(clip) % HOP))).logits
         np.testing.assert_allclose(found[i], logits, atol=1e-5)
-    first = order[0]
-    fresh = clip_frame_logits(scorer(), pack, [clips[first]])[0]
     assert np.abs(found[order[1]][0] - alone(pack, clips[order[1]])[0]).max() > 0.01, "nothing was carried"
-    assert np.abs(found[first][0] - fresh[0]).max() > 1e-4, "no background came before the first clip"
+    changed = np.abs(found[order[0]][0] - alone(pack, clips[order[0]])[0]).max() > 1e-4
+    assert changed == bool(between), "background comes before the first clip, if any"
 
 
-def test_every_clip_is_carried_once_however_many_streams(pack: Pack) -> None:
+def test_after_background_is_a_second_of_it_and_then_the_clip(pack: Pack, window_frames: int) -> None:
+    background = np.random.default_rng(4).uniform(-0.05, 0.05, 3000).astype(np.float32)
+    clips = [8, 2, 20, 5]
+    for place, logits in after_background(scorer(), pack, clips, background):
+        stream = StreamingClassifier(scorer())
+        stream.feed(np.resize(np.roll(background, -place * RATE), RATE))
+        clip = to_float(pack.audio(clips[place]))
+        wanted = stream.feed(np.pad(clip, (0, -len(clip) % HOP))).logits
+        np.testing.assert_allclose(logits, wanted, atol=1e-5)
+        assert np.abs(logits[0] - alone(pack, clips[place])[0]).max() > 1e-4
+
+
+@pytest.mark.parametrize("streams", [1, 4, 8, 100])
+def test_every_clip_is_carried_once_an_order_however_many_streams(pack: Pack, streams: int) -> None:
     silence = np.zeros(RATE, np.float32)
-    for streams in (1, 4, 8, 100):
-        found = carried_frame_logits(scorer(), pack, range(9), silence, streams=streams)
-        assert [len(x) for x in found] == [-(-pack.clips[i].length_samples // HOP) for i in range(9)]
+    found = list(carried(scorer(), pack, range(9), silence, seeds=[0, 1, 2], streams=streams))
+    assert sorted((number, i) for number, i, _ in found) == [(k, i) for k in range(3) for i in range(9)]
+    assert all(len(x) == -(-pack.clips[i].length_samples // HOP) for _, i, x in found)
+
+
+def test_orders_side_by_side_are_the_orders_one_by_one(pack: Pack) -> None:
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, RATE).astype(np.float32)
+    together = {(k, i): x for k, i, x in carried(scorer(), pack, range(9), noise, 0.1, [4, 5], streams=2)}
+    for k, seed in enumerate([4, 5]):
+        for _, i, logits in carried(scorer(), pack, range(9), noise, 0.1, [seed], streams=2):
+            np.testing.assert_allclose(together[k, i], logits, atol=1e-5)
+    assert any(np.abs(together[0, i] - together[1, i]).max() > 1e-3 for i in range(9)), "one order twice"
+
+
+def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
+    """A minute of clips or half an hour of them: never more than a window of audio at once."""
+    clips = np.full(RATE, 0.1)
+    with PackWriter(tmp_path / "long", RATE) as writer:
+        for _ in range(40):
+            writer.add(clips, ["low"], split="test")
+    long, model = Pack.open(tmp_path / "long"), scorer()
+    for _ in carried(model, long, list(range(40)) * 20, np.zeros(RATE, np.float32)):
+        pass
+    assert sum(samples for _, samples in model.calls) > 180 * RATE
+    assert max(samples for _, samples in model.calls) == playlists_module.WINDOW_FRAMES * HOP
+
+
+def test_the_figures_of_the_stream_are_the_mean_of_its_orders(pack: Pack) -> None:
+    """By hand from the logits of every order; a judge that forgets slowly loses some clips to what came before."""
+    model = MadeScorer(scorer().metadata, keeps=0.99)
+    clips, noise = list(range(27)), np.random.default_rng(1).uniform(-0.3, 0.3, RATE).astype(np.float32)
+    outcomes = judge_clips(model, pack, clips, Carried(noise, 0.2, orders=4, seed=9))
+    found = outcomes.report()
+    right = np.zeros((4, 27))
+    for k, i, logits in carried(model, pack, clips, noise, 0.2, seeds=range(9, 13)):
+        mean = np.log(np.exp(logits[:, 1:].astype(np.float64)).mean(0))
+        right[k, i] = ("high", "low")[int(mean.argmax())] == pack.clips[i].labels[0]
+    stream = found["stream"]
+    assert stream["correct"] == right.sum() and stream["n"] == 4 * 27 and stream["clips"] == 27
+    assert [o["correct"] for o in stream["orders"]] == right.sum(1).tolist()
+    assert [o["seed"] for o in stream["orders"]] == [9, 10, 11, 12]
+    assert len({o["correct"] for o in stream["orders"]}) > 1, "an order that changes nothing tests nothing"
+    np.testing.assert_allclose(outcomes.share_carried, right.mean(0))
+    for key, other in (("against_alone", found), ("against_after_background", found["after_background"])):
+        assert stream[key]["difference"] == pytest.approx(stream["accuracy"] - other["accuracy"])
+        assert stream[key]["interval_95"][0] < stream[key]["difference"] < stream[key]["interval_95"][1]
+    low, high = stream["interval_95"]
+    one = judge_clips(model, pack, clips, Carried(noise, 0.2, orders=1, seed=9)).report()["stream"]["interval_95"]
+    assert high - low > 0.8 * (one[1] - one[0]), "orders of the same clips are no new clips"
 
 
 def test_the_report_counts_what_the_scorer_said(pack: Pack) -> None:
@@ -123,8 +201,9 @@ def test_the_report_counts_what_the_scorer_said(pack: Pack) -> None:
         mean = np.log(np.exp(alone(pack, i)[:, 1:].astype(np.float64)).mean(0))  # high, low; no background in the data
         right += ("high", "low")[int(mean.argmax())] == pack.clips[i].labels[0]
     assert result["correct"] == right and 0 < right < 18
-    assert set(result) == {"n", "correct", "accuracy", "interval_95", "labels", "confusion", "per_class", "stream"}
-    assert result["labels"] == ["high", "low"] and result["stream"]["n"] == 18
+    kept = {"n", "correct", "accuracy", "interval_95", "labels", "confusion", "per_class"}
+    assert set(result) == kept | {"after_background", "stream"} and kept < set(result["stream"])
+    assert result["labels"] == ["high", "low"] and result["stream"]["n"] == 5 * 18
     assert np.sum(result["confusion"]) == 18
 
 

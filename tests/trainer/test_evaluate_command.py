@@ -36,16 +36,35 @@ def test_figures_words_and_picture_tell_the_same(run: Path, tones: Pack, tmp_pat
     options = ("--stream", "--json", tmp_path / "f.json", "--picture", tmp_path / "p.png")
     done = run_auricle("evaluate", run, "--data", tones.path, *options)
     figures = json.loads((tmp_path / "f.json").read_text())
-    assert set(figures) == KEYS | {"stream"} and set(figures["stream"]) == KEYS
+    assert set(figures) == KEYS | {"after_background", "stream"}
+    assert set(figures["after_background"]) > KEYS and set(figures["stream"]) > KEYS
     low, high = figures["interval_95"]
     assert low <= figures["accuracy"] <= high
     told = f"got {figures['correct']} of {figures['n']}: {100 * figures['accuracy']:.2f} %"
     assert done.stdout.startswith(told)
-    assert f"state carried: got {figures['stream']['correct']} of 8" in done.stdout
+    assert f"state carried: got {figures['stream']['correct']} of 40" in done.stdout
+    for order in figures["stream"]["orders"]:
+        assert f"{100 * order['accuracy']:.2f}" in done.stdout
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     scorer = open_if_checkpoint(run)
     assert scorer is not None
     assert figures == evaluate(scorer, tones, tones.select("test"), background_audio(None, 16000))
+
+
+def test_every_clip_in_a_table_adds_up_to_the_figures(
+    run: Path, tones: Pack, tmp_path: Path, auricle_here: Run
+) -> None:
+    options = ("--stream", "--orders", 3, "--between-seconds", 0, "--clips", tmp_path / "clips.csv", "--json", "-")
+    figures = json.loads(auricle_here("evaluate", run, "--data", tones.path, "--split", "all", *options).stdout)
+    with open(tmp_path / "clips.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["clip"]) for row in rows] == list(range(24))
+    for column, found in {"right": figures, "right_after_background": figures["after_background"]}.items():
+        assert sum(int(row[column]) for row in rows) == found["correct"]
+    assert all((row["said"] == row["labels"]) == bool(int(row["right"])) for row in rows)
+    assert sum(float(row["right_carried"]) for row in rows) / 24 == pytest.approx(figures["stream"]["accuracy"])
+    for k, order in enumerate(figures["stream"]["orders"]):
+        assert sum(row[f"said_carried_{k}"] == row["labels"] for row in rows) == order["correct"]
 
 
 def test_json_on_standard_output_is_json_and_nothing_else(run: Path, tones: Pack, auricle_here: Run) -> None:
