@@ -37,6 +37,10 @@ LOUDEST_DB = -9.0
 LONG_AGO, NEVER = -(2**62), 2**62
 """An event's end in a stream that had none, and the start of one that does not come, in samples."""
 
+EVENT_PURPOSES = np.array(
+    [Purpose.SPEED, Purpose.IN_A_ROOM, Purpose.ROOM, Purpose.MIXED, Purpose.MIXED_WITH, Purpose.MIXED_SHARE]
+)
+
 
 @dataclass(frozen=True)
 class SceneSettings:
@@ -62,6 +66,8 @@ class SceneSettings:
     """share of streams without any event until they begin anew"""
     reset: float = 0.15
     """chance that a stream begins anew at a window's start (training)"""
+    starts_at_once: float = 0.5
+    """share of streams that begin with an event, the others with a pause"""
     balance: str = "natural"
     """'natural': every clip equally often; 'balanced': every class equally often"""
 
@@ -70,7 +76,7 @@ class SceneSettings:
             low, high = getattr(self, f"{what}_low_db"), getattr(self, f"{what}_high_db")
             if not low <= high:
                 raise SettingsError(f"scenes.{what}_low_db = {low} is above scenes.{what}_high_db = {high}.")
-        for name in ("adjoining", "clean", "reset"):
+        for name in ("adjoining", "clean", "reset", "starts_at_once"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"scenes.{name} is {getattr(self, name)}; a share lies between 0 and 1.")
         if not 0 <= self.background_only <= 0.9:
@@ -169,6 +175,7 @@ class SceneStreams:
             raise DataError("A scene needs at least one clip for events and one recording for the background.")
         self.pack, self.background, self.settings = pack, background, settings
         self.augment = augment or AugmentSettings()
+        self._varies = bool(self.augment.mix) or not self.augment.copies_alone
         self._partners = Partners(pack.clips, clips, BACKGROUND)
         self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
         self._clips, self._recordings = list(clips), list(recordings)
@@ -227,7 +234,7 @@ class SceneStreams:
         return float(uniform(self._seed, purpose, self._streams[stream], np.asarray(number)))
 
     def _begin(self, stream: int) -> None:
-        """A stream begins: new background, new level; half of the time an event starts with it."""
+        """A stream begins: new background, new level; some begin with an event."""
         self._current[stream] = self._playing[stream] = None
         self._ended[stream] = LONG_AGO
         settings = self.settings
@@ -236,7 +243,7 @@ class SceneStreams:
         self._level_db[stream] = between(u, settings.background_low_db, settings.background_high_db)
         u = self._one(Purpose.STREAM_GAIN, stream, self._number)
         self._gain_db[stream] = between(u, self.augment.gain_low_db, self.augment.gain_high_db)
-        at_once = self._one(Purpose.STARTS_AT_ONCE, stream, self._number) < 0.5
+        at_once = self._one(Purpose.STARTS_AT_ONCE, stream, self._number) < settings.starts_at_once
         self._next_start[stream] = 0 if at_once else self._gap(stream)
         if self._one(Purpose.BACKGROUND_ONLY, stream, self._number) < settings.background_only:
             self._next_start[stream] = NEVER
@@ -278,7 +285,7 @@ class SceneStreams:
         gain = self._event_gain(stream, number, clip.active_rms)
         variation, gain = self._variation(stream, number, clip_number, gain)
         length = variation.played_samples(clip.length_samples)
-        return Placed(stream, clip_number, 0, start, length, gain, begun_samples=start, variation=variation)
+        return Placed(stream, clip_number, 0, start, length, gain, start, variation=variation)
 
     def _event_gain(self, stream: int, number: int, active_rms: float) -> float:
         """Gain that brings an event of this level to its drawn place over the background, limited to LOUDEST_DB."""
@@ -294,25 +301,20 @@ class SceneStreams:
     def _variation(self, stream: int, number: int, clip: int, gain: float) -> tuple[Variation, float]:
         """What is drawn for an event, and its clip's gain: less where a second clip sounds beside it."""
         augment = self.augment
-        if augment == AugmentSettings():
+        if not self._varies:
             return PLAIN, gain
-        purposes = np.array([Purpose.SPEED, Purpose.IN_A_ROOM, Purpose.ROOM, Purpose.MIXED])
-        speed, in_a_room, room, mixed = uniform(self._seed, purposes, self._streams[stream], np.asarray(number))
-        found = Variation(
-            speed_percent=steps(speed, augment.speeds_percent),
-            room=int(room * ROOMS) if in_a_room < augment.room else -1,
-        )
-        return self._mixed(found, stream, number, clip, gain) if mixed < augment.mix else (found, gain)
-
-    def _mixed(self, found: Variation, stream: int, number: int, clip: int, gain: float) -> tuple[Variation, float]:
-        other = self._partners.partner(clip, self._one(Purpose.MIXED_WITH, stream, number))
+        speed, in_a_room, room, mixed, mixed_with, share = uniform(
+            self._seed, EVENT_PURPOSES, self._streams[stream], np.asarray(number)
+        ).tolist()
+        percent = steps(speed, augment.speeds_percent)
+        place = int(room * ROOMS) if in_a_room < augment.room else -1
+        other = self._partners.partner(clip, mixed_with) if mixed < augment.mix else -1
         if other < 0:
-            return found, gain
-        share = self._one(Purpose.MIXED_SHARE, stream, number)
+            return Variation(percent, place), gain
         levels = [max(self.pack.clips[i].active_rms, 1e-6) for i in (clip, other)]
         first, second = mixing_gains(share)
         other_gain = second * gain * levels[0] / levels[1]
-        return replace(found, other=other, other_gain=other_gain, share=share), first * gain
+        return Variation(percent, place, other, other_gain=other_gain, share=share), first * gain
 
     def _background_of(self, stream: int) -> list[Placed]:
         found, position = [], 0

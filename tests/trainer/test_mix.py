@@ -14,7 +14,7 @@ from auricle_shared.variation import AugmentSettings
 from auricle_trainer.augment.room import Rooms
 from auricle_trainer.augment.speed import BLOCK, HALF, filters
 from auricle_trainer.batches.mix import Mixer
-from auricle_trainer.batches.rows import ramps, read_rows
+from auricle_trainer.batches.rows import TILE, add_parts, ramps, read_rows
 
 CPU = torch.device("cpu")
 SETTINGS = SceneSettings(reset=0.0, gap_seconds=0.2)
@@ -136,6 +136,15 @@ def test_the_ratio_of_event_to_background_is_the_setting_also_at_other_speeds_an
     assert 10 * np.log10(np.mean(10 ** (np.array(ratios) / 10))) == pytest.approx(12.0, abs=0.7)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_mixes_the_same(tones: Pack, noise: Pack) -> None:
+    mixers = [Mixer(tones, noise, EVERYTHING, 5, torch.device(kind)) for kind in ("cpu", "cuda")]
+    for w in planned(tones, noise, EVERYTHING, 8000, 6):
+        here, there = (mixer.mix(w, 3, 8000) for mixer in mixers)
+        assert there.device.type == "cuda"
+        np.testing.assert_allclose(there.cpu(), here, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [torch.int16, torch.float32])
 @pytest.mark.parametrize("length", [5, 40])
 def test_rows_are_what_a_loop_reads(dtype: torch.dtype, length: int) -> None:
@@ -147,6 +156,18 @@ def test_rows_are_what_a_loop_reads(dtype: torch.dtype, length: int) -> None:
     found = read_rows(samples, start, 9, low, high)
     for row, s, a, b in zip(found, start, low, high, strict=True):
         assert row.tolist() == [float(samples[k]) if a <= k < b else 0.0 for k in range(s, s + 9)]
+
+
+def test_parts_are_added_where_a_loop_adds_them() -> None:
+    rng = np.random.default_rng(0)
+    samples = torch.tensor(rng.standard_normal(9000), dtype=torch.float32)
+    begin, count = rng.integers(0, 5000, 40), rng.integers(0, 4000, 40)
+    row, start, gain = rng.integers(0, 3, 40), rng.integers(0, 6 * TILE - 4000, 40), rng.random(40, np.float32)
+    found, wanted = torch.zeros(3, 6 * TILE), np.zeros((3, 6 * TILE))
+    add_parts(found, samples, begin, count, row, start, gain)
+    for b, n, r, s, g in zip(begin, count, row, start, gain, strict=True):
+        wanted[r, s : s + n] += samples[b : b + n].numpy() * g
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_ramps() -> None:

@@ -17,6 +17,7 @@ import torch
 
 from auricle_shared.pack import Pack
 from auricle_shared.scenes import SceneSettings, render
+from auricle_shared.variation import AugmentSettings
 from auricle_trainer.batches.workers import Batch, WindowPlan, Windows, batches
 from auricle_trainer.checkpoint import load_checkpoint
 
@@ -69,7 +70,12 @@ def test_a_window_is_the_scene_s_whatever_was_asked_before(plan: WindowPlan) -> 
         assert found.audio.dtype == torch.float32
 
 
-def test_spawned_workers_give_the_same_batches_in_order(plan: WindowPlan) -> None:
+EVERYTHING = AugmentSettings(mix=0.5, speed_low=0.85, speed_high=1.15, room=0.5, ambient=0.5)
+
+
+@pytest.mark.parametrize("augment", [AugmentSettings(), EVERYTHING], ids=["plain", "everything"])
+def test_spawned_workers_give_the_same_batches_in_order(plan: WindowPlan, augment: AugmentSettings) -> None:
+    plan = replace(plan, augment=augment)
     here = list(batches(plan, range(2, 9), 0, CPU))
     there = list(batches(plan, range(2, 9), 2, CPU))
     assert [b.number for b in there] == list(range(2, 9))

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from auricle_shared.variation import ROOMS, AugmentSettings, between
-from auricle_trainer.batches.rows import read_rows
+from auricle_trainer.batches.rows import TILE, add_parts
 
 SILENT_SECONDS = 0.0025
 """Between direct sound and first reflection: a detour of 0.9 m."""
 KEPT_OF_RT60 = 0.5
 """A response is cut where it has fallen by 30 dB."""
-FFT_STEP = 8192
+FFT_STEP = 10 * TILE
+"""Lengths of Fourier transforms are multiples of it; what wraps around falls into the part before that is dropped."""
 
 
 class Rooms:
@@ -63,7 +64,7 @@ def reverberate(
 
     Args:
         samples: float32 [n]: part i is its count[i] samples from begin[i] on, heard with what lies before it from
-            low[i] on: the sound's beginning, or a response's length before the part.
+            low[i] on, where the sound begins.
         room: int64 [N], numbers of rooms.
 
     Returns:
@@ -72,13 +73,15 @@ def reverberate(
     before = rooms.samples - 1
     size = -(-(before + count) // FFT_STEP) * FFT_STEP
     pieces, begins, written = [], np.zeros(len(begin), np.int64), 0
-    for n in np.unique(size):
+    for n in np.unique(size).tolist():
         chosen = np.flatnonzero(size == n)
-        width = int(n)
-        high = (begin + count)[chosen]
-        rows = read_rows(samples, begin[chosen] - before, width, low[chosen], high)
-        response = rooms.spectra(width)[torch.from_numpy(room[chosen]).to(samples.device)]
-        pieces.append(torch.fft.irfft(torch.fft.rfft(rows) * response, n=width).reshape(-1))
-        begins[chosen] = written + np.arange(len(chosen)) * width + before
-        written += len(chosen) * width
+        heard = np.minimum(begin[chosen] - low[chosen], before)
+        rows = torch.zeros(len(chosen), n, device=samples.device)
+        places = np.arange(len(chosen))
+        one = np.ones(len(chosen), np.float32)
+        add_parts(rows, samples, begin[chosen] - heard, heard + count[chosen], places, before - heard, one)
+        response = rooms.spectra(n)[torch.from_numpy(room[chosen]).to(samples.device)]
+        pieces.append(torch.fft.irfft(torch.fft.rfft(rows).mul_(response), n=n).reshape(-1))
+        begins[chosen] = written + places * n + before
+        written += len(chosen) * n
     return torch.cat(pieces), begins

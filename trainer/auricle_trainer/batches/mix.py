@@ -19,10 +19,8 @@ from auricle_shared.variation import AugmentSettings
 from auricle_trainer.augment.room import Rooms, reverberate
 from auricle_trainer.augment.speed import play
 
-from .rows import ramps, read_rows
+from .rows import TILE, add_parts
 
-TILE = 800
-"""Samples that are added at once."""
 FULL_SCALE = 32768.0
 
 
@@ -72,27 +70,6 @@ def _voices_of(p: Placed, pack: Pack) -> Iterator[tuple[float, ...]]:
         yield p.stream, p.start_samples, p.length_samples, first, low, high, v.speed_percent, v.room, gain
 
 
-def lay(audio: Tensor, samples: Tensor, begin: np.ndarray, high: np.ndarray, heard: Voices) -> None:
-    """Add voices to the audio of their streams, [B, tiles * TILE].
-
-    Args:
-        begin: int64 [V], where in `samples` each voice begins.
-        high: where it ends at the latest; behind that it is silent.
-    """
-    if not len(heard):
-        return
-    tiles = audio.shape[1] // TILE
-    first_tile = heard.start // TILE
-    counts = (heard.start + heard.count - 1) // TILE - first_tile + 1
-    tile = np.repeat(first_tile, counts) + ramps(counts)
-    start = np.repeat(begin - heard.start, counts) + tile * TILE
-    limits = [np.repeat(x, counts) for x in (begin, np.maximum(begin, np.minimum(begin + heard.count, high)))]
-    rows = read_rows(samples, start, TILE, *limits)
-    rows *= torch.from_numpy(np.repeat(heard.gain, counts)).to(audio.device)[:, None]
-    place = torch.from_numpy(np.repeat(heard.stream, counts) * tiles + tile).to(audio.device)
-    audio.view(-1, TILE).index_add_(0, place, rows)
-
-
 class Mixer:
     """Renders windows of one pair of packs.
 
@@ -114,7 +91,7 @@ class Mixer:
             heard = voices(parts, pack)
             plain = (heard.percent == 100) & (heard.room < 0)
             as_recorded, varied = heard[plain], heard[~plain]
-            lay(audio, samples, as_recorded.low + as_recorded.first, as_recorded.high, as_recorded)
+            _add(audio, samples, as_recorded.low + as_recorded.first, as_recorded.high, as_recorded)
             if len(varied):
                 self._lay_varied(audio, samples, varied)
         return audio[:, :window_samples].clamp_(-1.0, 1.0).contiguous()
@@ -126,12 +103,17 @@ class Mixer:
         count = heard.count + history
         played, low = play(samples, heard.first - history, count, heard.low, heard.high, heard.percent)
         begin = low + history
-        dry = heard[~echoes]
-        lay(audio, played, begin[~echoes], begin[~echoes] + dry.count, dry)
+        _add(audio, played, begin[~echoes], (low + count)[~echoes], heard[~echoes])
         if echoes.any() and self._rooms is not None:
             wet = heard[echoes]
             sound, begin = reverberate(played, begin[echoes], low[echoes], wet.count, wet.room, self._rooms)
-            lay(audio, sound, begin, begin + wet.count, wet)
+            _add(audio, sound, begin, begin + wet.count, wet)
+
+
+def _add(audio: Tensor, samples: Tensor, begin: np.ndarray, high: np.ndarray, heard: Voices) -> None:
+    """Add voices to the audio of their streams; a voice that would reach `high` in `samples` ends there."""
+    count = np.clip(high - begin, 0, heard.count)
+    add_parts(audio, samples, begin, count, heard.stream, heard.start, heard.gain)
 
 
 def renderer(

@@ -1,10 +1,13 @@
-"""Many short stretches out of one long row of samples, at once."""
+"""Many stretches out of one long row of samples, read and added at once on any device."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from torch import Tensor
+
+TILE = 800
+"""Samples that are added at once."""
 
 
 def read_rows(samples: Tensor, start: np.ndarray, width: int, low: np.ndarray, high: np.ndarray) -> Tensor:
@@ -38,6 +41,39 @@ def _show_only(
     seen = (place >= least[:, None]) & (place < most[:, None])
     values = samples[place.clamp(0, len(samples) - 1)].float()
     rows[numbers] = torch.where(seen, values, values.new_zeros(()))
+
+
+def add_parts(
+    audio: Tensor,
+    samples: Tensor,
+    begin: np.ndarray,
+    count: np.ndarray,
+    row: np.ndarray,
+    start: np.ndarray,
+    gain: np.ndarray,
+) -> None:
+    """Add parts of one long row of samples to places in many rows, tile by tile:
+
+        part                a b c d e f g h i
+        audio    | . . . . | . . a b | c d e f | g h i . |         a tile begins at every bar
+
+    Args:
+        audio: float32 [B, tiles * TILE].
+        samples: [n], int16 or float32.
+        begin, count: int64 [N], samples [begin, begin + count) of each part.
+        row, start: int64 [N], where its first sample goes.
+        gain: float32 [N].
+    """
+    first = start // TILE
+    tiles = np.where(count > 0, (start + count - 1) // TILE - first + 1, 0)
+    if not tiles.sum():
+        return
+    tile = np.repeat(first, tiles) + ramps(tiles)
+    limits = [np.repeat(x, tiles) for x in (begin, begin + count)]
+    rows = read_rows(samples, np.repeat(begin - start, tiles) + tile * TILE, TILE, *limits)
+    rows *= torch.from_numpy(np.repeat(gain, tiles)).to(audio.device)[:, None]
+    place = torch.from_numpy(np.repeat(row, tiles) * (audio.shape[1] // TILE) + tile).to(audio.device)
+    audio.view(-1, TILE).index_add_(0, place, rows)
 
 
 def ramps(counts: np.ndarray) -> np.ndarray:
