@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from auricle_shared.decision import frame_scores
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames
+from auricle_trainer.models.arrays import Convolution, Norm
 from auricle_trainer.models.classifier import Classifier
 
 
@@ -20,6 +22,26 @@ class NumpyArrays:
     concatenate = staticmethod(np.concatenate)
     flip = staticmethod(np.flip)
     log = staticmethod(np.log)
+    permute = staticmethod(np.transpose)
+
+    @staticmethod
+    def relu(x: np.ndarray) -> np.ndarray:
+        return np.maximum(x, 0.0)
+
+    @staticmethod
+    def convolve(layer: Convolution, norm: Norm | None, x: np.ndarray) -> np.ndarray:
+        """Tap by tap: every weight times the samples it meets, and nothing else."""
+        y = _correlate(x, number(layer.weight), layer.stride, layer.dilation, layer.groups)
+        over = (-1, *[1] * (x.ndim - 2))  # a channel's number, spread over frames and bands
+        if layer.bias is not None:
+            y = y + number(layer.bias).reshape(over)
+        if norm is None:
+            return y
+        assert norm.running_mean is not None and norm.running_var is not None
+        mean, variance, weight, bias = (
+            number(v).reshape(over) for v in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        return (y - mean) / np.sqrt(variance + norm.eps) * weight + bias
 
     @staticmethod
     def linear(layer: nn.Linear, x: np.ndarray) -> np.ndarray:
@@ -64,6 +86,22 @@ class NumpyScorer:
 def number(value: Tensor) -> np.ndarray:
     array: np.ndarray = value.detach().cpu().numpy()
     return array.astype(np.float64)
+
+
+def _correlate(
+    x: np.ndarray, weight: np.ndarray, stride: Sequence[int], dilation: Sequence[int], groups: int
+) -> np.ndarray:
+    """x [B, in, *sizes], weight [out, in / groups, *taps] -> [B, out, *what is left], without padding."""
+    taps = weight.shape[2:]
+    left = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], taps, stride, dilation, strict=True)]
+    x = x.reshape(len(x), groups, -1, *x.shape[2:])
+    weight = weight.reshape(groups, -1, *weight.shape[1:])
+    y = np.zeros((len(x), groups, weight.shape[1], math.prod(left)))
+    for tap in np.ndindex(*taps):
+        places = zip(tap, stride, dilation, left, strict=True)
+        met = x[:, :, :, *(slice(k * d, k * d + s * (n - 1) + 1, s) for k, s, d, n in places)]
+        y += weight[:, :, :, *tap] @ met.reshape(*met.shape[:3], -1)
+    return y.reshape(len(x), -1, *left)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from auricle_trainer.models.arrays import Convolution, Norm, folded
+
 OPSET = 17
 IR_VERSION = 8
 """What ONNX Runtime 1.14 and later load; newer versions would shut out devices that lag."""
@@ -83,7 +85,10 @@ class Recorder:
         return Node(self, name, len(shape))
 
     def output(self, name: str, value: Node, shape: Sequence[str | int]) -> None:
-        self._nodes.append(helper.make_node("Identity", [value.name], [name]))
+        for node in self._nodes:  # the value itself takes the name: no node only to rename it
+            for names in (node.input, node.output):
+                names[:] = [name if n == value.name else n for n in names]
+        value.name = name
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
 
     def constant(self, value: Any) -> Node:
@@ -125,7 +130,19 @@ class Recorder:
     def log(self, x: Node) -> Node:
         return self.add("Log", [x], x.rank)
 
+    def permute(self, x: Node, axes: Sequence[int]) -> Node:
+        return self.add("Transpose", [x], x.rank, perm=list(axes))
+
+    def relu(self, x: Node) -> Node:
+        return self.add("Relu", [x], x.rank)
+
     # Layers.
+
+    def convolve(self, layer: Convolution, norm: Norm | None, x: Node) -> Node:
+        """One Conv; the batch norm is in its weights."""
+        weight, bias = folded(layer, norm)
+        attributes = {"strides": list(layer.stride), "dilations": list(layer.dilation), "group": layer.groups}
+        return self.add("Conv", [x, self.constant(weight), self.constant(bias)], x.rank, **attributes)
 
     def linear(self, layer: nn.Linear, x: Node) -> Node:
         return x @ self.constant(layer.weight.T) + self.constant(layer.bias)

@@ -36,7 +36,7 @@ class SpectrogramConstants:
     cosines: Any
     """[M, K] (folded) or [window, K]: window times cosine, the window divided by its sum"""
     sines: Any
-    """[M - 1, K] (folded) or [window, K]"""
+    """the same with sines"""
     mel: Any | None
     """[K, bands], or None for linear bins"""
 
@@ -82,8 +82,10 @@ def constants(settings: SpectrogramSettings) -> SpectrogramConstants:
     angle = 2 * np.pi * np.outer(n, bins) / settings.n_fft
     cosines, sines = weights[:, None] * np.cos(angle), weights[:, None] * np.sin(angle)
     if is_folded(settings):
-        # weights[0] is 0 (a periodic Hann window begins at zero), so sample -M has no partner and needs none.
-        cosines, sines = cosines[middle:], sines[middle + 1 :]
+        # weights[0] is 0 (a periodic Hann window begins at zero), so sample -M has no partner and needs none. Sample 0
+        # is its own partner and would count twice.
+        cosines, sines = cosines[middle:], sines[middle:]
+        cosines[0] /= 2
     return SpectrogramConstants(cosines, sines, mel)
 
 
@@ -122,9 +124,8 @@ def spectrogram(xp: Any, audio: Any, values: SpectrogramConstants, settings: Spe
     y = frames(xp, audio, settings)
     if is_folded(settings):
         middle = settings.window_samples // 2
-        after, before = y[:, :, middle + 1 :], xp.flip(y[:, :, 1:middle], (-1,))
-        real = xp.concatenate([y[:, :, middle : middle + 1], after + before], -1) @ values.cosines
-        imaginary = (after - before) @ values.sines
+        after, before = y[:, :, middle:], xp.flip(y[:, :, 1 : middle + 1], (-1,))
+        real, imaginary = (after + before) @ values.cosines, (after - before) @ values.sines
     else:
         real, imaginary = y @ values.cosines, y @ values.sines
     power = real * real + imaginary * imaginary

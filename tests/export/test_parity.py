@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,10 +29,18 @@ LOG_MEL = SpectrogramSettings()
 LINEAR = load_config("gru_linear").spectrogram
 
 
-def random_classifier(settings: SpectrogramSettings, layers: int = 1, classes: int = 5) -> Classifier:
+NETS: dict[str, dict[str, Any]] = {
+    "gru": {"hidden": 64},
+    "gru of 2 layers": {"hidden": 64, "layers": 2},
+    "conv_gru": {"hidden": 64, "channels": (8, 12)},
+    "tcn": {"channels": 24, "kernel_frames": 4, "dilations": (1, 2, 4)},
+}
+
+
+def random_classifier(settings: SpectrogramSettings, net: str = "gru", classes: int = 5) -> Classifier:
     """Random weights and biases, normalised features, an output layer whose top scores span nearly 0 to nearly 1."""
     torch.manual_seed(3)
-    network = make_network("gru", settings.bands, classes, hidden=64, layers=layers)
+    network = make_network(net.split()[0], settings.bands, classes, **NETS[net])
     classifier = Classifier(settings, network)
     audio = made_audio(4.0, settings.rate_hz)
     classifier.fit_normalisation(audio[None, : len(audio) // settings.hop_samples * settings.hop_samples])
@@ -39,6 +48,9 @@ def random_classifier(settings: SpectrogramSettings, layers: int = 1, classes: i
         for name, value in network.named_parameters():
             if "bias" in name:
                 value.normal_(0.0, 0.5)
+        for name, value in network.named_buffers():
+            if value.is_floating_point():  # of batch norms
+                value.uniform_(0.5, 1.5) if "var" in name else value.normal_(0.0, 0.3)
         network.output.weight.mul_(40.0)
     return classifier
 
@@ -48,22 +60,26 @@ def metadata_of(classifier: Classifier, activation: str = "softmax", classes: in
     return ModelMetadata(labels, activation, classifier.settings, classifier.state_size, temperature=1.7)
 
 
-@pytest.mark.parametrize("settings", [LOG_MEL, LINEAR], ids=["log_mel", "linear"])
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_export_equals_torch_and_numpy(
-    settings: SpectrogramSettings, layers: int, activation: str, tmp_path: Path
-) -> None:
-    classifier = random_classifier(settings, layers)
+@pytest.mark.parametrize(
+    ("net", "kind", "activation"),
+    [
+        *((net, "log_mel", "softmax") for net in NETS),
+        ("gru", "linear", "sigmoid"),
+        ("gru of 2 layers", "log_mel", "sigmoid"),
+        ("conv_gru", "linear", "softmax"),
+    ],
+)
+def test_export_equals_torch_and_numpy(net: str, kind: str, activation: str, tmp_path: Path) -> None:
+    classifier = random_classifier(LOG_MEL if kind == "log_mel" else LINEAR, net)
     metadata = metadata_of(classifier, activation)
     write_model(tmp_path / "m.onnx", classifier, metadata)
     candidate = OnnxScorer(tmp_path / "m.onnx", provider="cpu")
     report = compare(
-        TorchScorer(classifier, metadata), candidate, carried_seconds=20.0, oracle=NumpyScorer(classifier, metadata)
+        TorchScorer(classifier, metadata), candidate, carried_seconds=8.0, oracle=NumpyScorer(classifier, metadata)
     )
     assert report.passed, report.as_text()
     assert report.warnings == ""
-    assert report.largest_score > 0.98 and report.smallest_score < 0.02, "the scores do not span enough to show a fault"
+    assert report.largest_score > 0.97 and report.smallest_score < 0.02, "the scores do not span enough to show a fault"
     assert candidate.metadata == metadata
 
 
@@ -80,11 +96,12 @@ def test_a_wrong_gru_formula_is_noticed(tmp_path: Path) -> None:
     assert report.to_dict()["max_abs_error"] > 1e-3
 
 
-def test_the_onnx_reference_agrees(tmp_path: Path) -> None:
+@pytest.mark.parametrize("net", NETS)
+def test_the_onnx_reference_agrees(net: str) -> None:
     """ONNX's own reference implementation, which shares no kernel with ONNX Runtime, reads the graph the same way."""
     from onnx.reference import ReferenceEvaluator
 
-    classifier = random_classifier(LOG_MEL)
+    classifier = random_classifier(LOG_MEL, net)
     metadata = metadata_of(classifier)
     model = build_model(classifier, metadata)
     audio = made_audio(0.13, 16000)[None]
@@ -98,14 +115,14 @@ def test_the_onnx_reference_agrees(tmp_path: Path) -> None:
     np.testing.assert_allclose(after, wanted.state, atol=1e-5)
 
 
-def test_the_graph_is_open_in_batch_and_length_and_old_enough(tmp_path: Path) -> None:
-    classifier = random_classifier(LOG_MEL)
+@pytest.mark.parametrize("net", NETS)
+def test_the_graph_is_open_in_batch_and_length_and_old_enough(net: str) -> None:
+    classifier = random_classifier(LOG_MEL, net)
     model = build_model(classifier, metadata_of(classifier))
     assert model.opset_import[0].version <= 18 and model.ir_version <= 9
     shapes = {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in model.graph.input}
     assert shapes == {"audio": ["batch", "samples"], "state": ["batch", classifier.state_size]}
-    assert sum(n.op_type == "GRU" for n in model.graph.node) == 1
-    assert not any(n.op_type in ("Shape", "Gather", "Loop") for n in model.graph.node)
+    assert not any(n.op_type in ("Shape", "Gather", "Loop", "BatchNormalization", "Dropout") for n in model.graph.node)
 
 
 def test_two_exports_are_the_same_bytes() -> None:

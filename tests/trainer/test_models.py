@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,19 @@ from torch import Tensor
 from auricle_shared.errors import SettingsError
 from auricle_shared.settings import SpectrogramSettings
 from auricle_trainer.checkpoint import make_classifier
-from auricle_trainer.config import load_config
+from auricle_trainer.config import MODELS, load_config
 from auricle_trainer.models import NETWORKS, make_network
 from auricle_trainer.models.arrays import TorchArrays
 from auricle_trainer.models.classifier import Classifier
 
-SHAPES = [(1, "log_mel"), (2, "log_mel"), (1, "linear"), (3, "linear")]
+NETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gru": ("gru", {"hidden": 24}),
+    "gru of 3 layers": ("gru", {"hidden": 24, "layers": 3}),
+    "conv_gru": ("conv_gru", {"hidden": 24, "channels": (4, 6), "kernel_frames": 4}),
+    "conv_gru of 2 layers": ("conv_gru", {"hidden": 24, "channels": (5,), "layers": 2}),
+    "tcn": ("tcn", {"channels": 12, "kernel_frames": 3, "dilations": (1, 3, 1)}),
+}
+SHAPES = [(net, kind) for net in NETS for kind in ("log_mel", "linear")]
 HOP = 160
 NO_CARRY = SpectrogramSettings(
     window_seconds=0.01, n_fft=256, bands=12, low_hz=100.0
@@ -24,16 +33,27 @@ LOG_MEL = SpectrogramSettings(bands=16, low_hz=100.0)
 LINEAR = SpectrogramSettings(kind="linear", window_seconds=0.03, bands=20)
 
 
-def classifier(layers: int = 1, kind: str = "log_mel", settings: SpectrogramSettings | None = None) -> Classifier:
-    """Random weights and biases, large enough that a difference shows."""
-    torch.manual_seed(layers)
-    settings = settings or {"log_mel": LOG_MEL, "linear": LINEAR}[kind]
-    network = make_network("gru", settings.bands, 4, hidden=24, layers=layers)
-    model = Classifier(settings, network).eval()
-    model.fit_normalisation(noise(1, 100).numpy())
+def network_of(net: str, features: int) -> Any:
+    """With weights, biases and means of batch norms that are neither 0 nor 1."""
+    torch.manual_seed(len(net))
+    name, settings = NETS[net]
+    network = make_network(name, features, 4, **settings).eval()
     with torch.no_grad():
-        for name, value in model.network.named_parameters():
-            value.mul_(3.0) if "weight" in name else value.normal_(0, 0.5)
+        for name, value in network.state_dict().items():
+            if "norm" in name and value.is_floating_point():
+                value.uniform_(0.5, 1.5) if "weight" in name or "var" in name else value.normal_(0, 0.3)
+            elif "bias" in name:
+                value.normal_(0, 0.5)
+            elif "gru" in name or "output" in name:
+                value.mul_(3.0)
+    return network
+
+
+def classifier(net: str = "gru", kind: str = "log_mel", settings: SpectrogramSettings | None = None) -> Classifier:
+    """Random weights and biases, large enough that a difference shows."""
+    settings = settings or {"log_mel": LOG_MEL, "linear": LINEAR}[kind]
+    model = Classifier(settings, network_of(net, settings.bands)).eval()
+    model.fit_normalisation(noise(1, 100).numpy())
     return model
 
 
@@ -51,10 +71,10 @@ def in_pieces(model: Classifier, audio: Tensor, pieces: list[int]) -> tuple[Tens
     return torch.cat(found, 1), state
 
 
-@pytest.mark.parametrize(("layers", "kind"), SHAPES)
+@pytest.mark.parametrize(("net", "kind"), SHAPES)
 @torch.inference_mode()
-def test_a_classifier_in_pieces_equals_the_whole(layers: int, kind: str) -> None:
-    model, audio = classifier(layers, kind), noise(3, 60)
+def test_a_classifier_in_pieces_equals_the_whole(net: str, kind: str) -> None:
+    model, audio = classifier(net, kind), noise(3, 60)
     whole, state = model(audio, model.zero_state(3))
     for pieces in ([1] * 60, [2, 7, 1, 50], [59, 1], [13] * 4 + [8]):
         logits, after = in_pieces(model, audio, pieces)
@@ -63,25 +83,28 @@ def test_a_classifier_in_pieces_equals_the_whole(layers: int, kind: str) -> None
     assert whole.std() > 0.5, "logits that hardly move would show nothing"
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
-@pytest.mark.parametrize("layers", [1, 2])
+def test_every_network_is_among_the_tested() -> None:
+    assert {name for name, _ in NETS.values()} == set(NETWORKS) == set(MODELS)
+
+
+@pytest.mark.parametrize("net", NETS)
 @torch.inference_mode()
-def test_a_network_in_pieces_equals_the_whole(name: str, layers: int) -> None:
-    network = make_network(name, 16, 4, hidden=24, layers=layers).eval()
+def test_a_network_in_pieces_equals_the_whole(net: str) -> None:
+    network = network_of(net, 16)
     features = torch.randn(2, 31, 16)
     whole, last = network(TorchArrays, features, torch.zeros(2, network.state_size))
     state, found = torch.zeros(2, network.state_size), []
     for piece in features.split([1, 2, 20, 8], 1):
         logits, state = network(TorchArrays, piece, state)
         found.append(logits)
-    torch.testing.assert_close(torch.cat(found, 1), whole, atol=1e-6, rtol=0)
-    torch.testing.assert_close(state, last, atol=1e-6, rtol=0)
+    torch.testing.assert_close(torch.cat(found, 1), whole, atol=2e-6, rtol=0)
+    torch.testing.assert_close(state, last, atol=2e-6, rtol=0)
 
 
-@pytest.mark.parametrize(("layers", "kind"), SHAPES)
+@pytest.mark.parametrize(("net", "kind"), SHAPES)
 @torch.inference_mode()
-def test_streams_never_share_state(layers: int, kind: str) -> None:
-    model, audio = classifier(layers, kind), noise(4, 30)
+def test_streams_never_share_state(net: str, kind: str) -> None:
+    model, audio = classifier(net, kind), noise(4, 30)
     together, state = model(audio, model.zero_state(4))
     for stream in range(4):
         alone, after = model(audio[stream : stream + 1], model.zero_state(1))
@@ -94,11 +117,11 @@ def test_streams_never_share_state(layers: int, kind: str) -> None:
     assert changed[2] > 1e-3 and changed[[0, 1, 3]].max() < 1e-6
 
 
-@pytest.mark.parametrize(("layers", "kind"), SHAPES)
+@pytest.mark.parametrize(("net", "kind"), SHAPES)
 @torch.inference_mode()
-def test_nothing_looks_ahead(layers: int, kind: str) -> None:
+def test_nothing_looks_ahead(net: str, kind: str) -> None:
     """Other audio from sample n on changes no frame that ends at n, and the very next frame is changed."""
-    model, audio = classifier(layers, kind), noise(1, 40)
+    model, audio = classifier(net, kind), noise(1, 40)
     before = model(audio, model.zero_state(1))[0]
     for frame in (0, 1, 17, 39):
         other = audio.clone()
@@ -111,9 +134,9 @@ def test_nothing_looks_ahead(layers: int, kind: str) -> None:
 @pytest.mark.parametrize("settings", [LOG_MEL, LINEAR, NO_CARRY], ids=["log_mel", "linear", "no_carry"])
 @torch.inference_mode()
 def test_the_state_is_the_audio_tail_and_the_layers(settings: SpectrogramSettings) -> None:
-    model = classifier(2, settings=settings)
+    model = classifier("gru of 3 layers", settings=settings)
     tail = settings.carry_samples
-    assert model.state_size == tail + 2 * 24 == model.zero_state(1).shape[1]
+    assert model.state_size == tail + 3 * 24 == model.zero_state(1).shape[1]
     audio = noise(2, 9)
     for start in (model.zero_state(2), torch.rand(2, model.state_size)):
         _, state = model(audio, start)
@@ -131,18 +154,18 @@ def test_pieces_shorter_than_the_tail_keep_all_of_it() -> None:
     )
 
 
-@pytest.mark.parametrize(("layers", "kind"), SHAPES)
-def test_step_and_forward_are_one_body(layers: int, kind: str) -> None:
-    model, audio = classifier(layers, kind), noise(2, 20)
+@pytest.mark.parametrize(("net", "kind"), SHAPES)
+def test_step_and_forward_are_one_body(net: str, kind: str) -> None:
+    model, audio = classifier(net, kind), noise(2, 20)
     state = torch.rand(2, model.state_size) * 0.1
     with torch.inference_mode():
         for a, b in zip(model(audio, state), model.step(TorchArrays, lambda x: x, audio, state), strict=True):
             torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_the_gradient_reaches_every_parameter_and_no_further_than_the_window(layers: int) -> None:
-    model = make_classifier(load_config("tiny", [f"model.layers={layers}", "model.dropout=0.1"]), 3).train()
+@pytest.mark.parametrize("config", ["gru", "conv_gru", "tcn"])
+def test_the_gradient_reaches_every_parameter_and_no_further_than_the_window(config: str) -> None:
+    model = make_classifier(load_config(config, ["spectrogram.hop_seconds=0.01", "model.dropout=0.1"]), 3).train()
     bank = torch.rand(4, model.state_size, requires_grad=True)
     logits, after = model(noise(4, 25), bank.detach())
     logits.square().sum().backward()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -70,15 +71,9 @@ def restore(values: dict[str, Any]) -> tuple[Classifier, ModelMetadata, Config]:
 
 
 def make_classifier(config: Config, classes: int) -> Classifier:
-    settings = config.model
-    network = make_network(
-        settings.kind,
-        config.spectrogram.bands,
-        classes,
-        hidden=settings.hidden,
-        layers=settings.layers,
-        dropout=settings.dropout,
-    )
+    settings = asdict(config.model)
+    kind = settings.pop("kind")
+    network = make_network(kind, config.spectrogram.bands, classes, **settings)
     return Classifier(config.spectrogram, network)
 
 

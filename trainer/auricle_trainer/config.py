@@ -28,6 +28,10 @@ class DataSettings:
     held_out_column: str = ""
     """'fold', 'speaker' or 'group': keep clips with held_out_value in it out of training; splits are then ignored"""
     held_out_value: str = ""
+    folds: int = 0
+    """deal the training clips into so many folds by speaker (else group) and validate on one; 0: no folds"""
+    fold_number: int = 0
+    """which fold validates, from 0; the folds are the same for every seed"""
     validation_share: float = 0.1
     """part of the training clips kept for choosing the best epoch, where the data bring no 'val' split"""
     report_as: dict[str, str] = field(default_factory=dict)
@@ -40,6 +44,13 @@ class DataSettings:
             )
         if bool(self.held_out_column) != bool(self.held_out_value):
             raise SettingsError("data.held_out_column and data.held_out_value go together; only one is set.")
+        if self.folds and not 0 <= self.fold_number < self.folds >= 2:
+            raise SettingsError(
+                f"data.fold_number is {self.fold_number} of data.folds = {self.folds}; wanted at least 2 folds and a "
+                "number from 0 to one less."
+            )
+        if self.folds and self.held_out_column:
+            raise SettingsError("data.folds and data.held_out_column exclude each other; only one may be set.")
         if not 0 < self.validation_share < 0.5:
             raise SettingsError(f"data.validation_share is {self.validation_share}; wanted between 0 and 0.5.")
         for label, coarse in self.report_as.items():
@@ -48,7 +59,7 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
-class ModelSettings:
+class GRUSettings:
     kind: str = "gru"
     hidden: int = 128
     """units a layer; up to 128 and a multiple of 8 where the GPU's fast kernel is wanted"""
@@ -57,6 +68,56 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9))
+
+
+@dataclass(frozen=True)
+class ConvGRUSettings:
+    kind: str = "conv_gru"
+    hidden: int = 128
+    layers: int = 1
+    dropout: float = 0.0
+    """of what goes into the GRU and of what comes out"""
+    channels: tuple[int, ...] = (16, 32)
+    """of each convolution, one after another"""
+    kernel_frames: int = 3
+    kernel_bands: int = 5
+    stride_bands: int = 2
+
+    def __post_init__(self) -> None:
+        _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9), kernel_frames=(2, 100))
+        _within("model", self, kernel_bands=(1, 1000), stride_bands=(1, 1000))
+        _positive("model.channels", self.channels)
+
+
+@dataclass(frozen=True)
+class TCNSettings:
+    kind: str = "tcn"
+    channels: int = 96
+    kernel_frames: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
+    """one block each: frames between the frames that it sees"""
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within("model", self, channels=(1, 4096), kernel_frames=(2, 100), dropout=(0.0, 0.9))
+        _positive("model.dilations", self.dilations)
+
+
+ModelSettings = GRUSettings | ConvGRUSettings | TCNSettings
+MODELS: dict[str, type[ModelSettings]] = {"gru": GRUSettings, "conv_gru": ConvGRUSettings, "tcn": TCNSettings}
+
+
+def model_settings(table: Mapping[str, Any]) -> ModelSettings:
+    """The settings of the network that [model] names; a setting of another network is an error."""
+    kind = table.get("kind", "gru")
+    if kind not in MODELS:
+        raise SettingsError(f"model.kind is {kind!r}; known networks: {', '.join(sorted(MODELS))}.")
+    return from_table(MODELS[kind], dict(table), "model")
+
+
+def _positive(name: str, values: tuple[int, ...]) -> None:
+    if not values or not all(type(v) is int and v >= 1 for v in values):
+        raise SettingsError(f"{name} is {list(values)}; wanted a list of whole numbers from 1.")
 
 
 @dataclass(frozen=True)
@@ -118,6 +179,8 @@ class TrainingSettings:
     weight_decay: float = 0.01
     clip_norm: float = 2.0
     """longest gradient"""
+    average: float = 0.0
+    """decay a step of the weights' moving average, for instance 0.995; the average is what is kept. 0: no average"""
     workers: int = 1
     """processes that mix audio ahead; 0 mixes in the training process; the audio is the same"""
     keep_every: int = 0
@@ -125,10 +188,36 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         _within("training", self, epochs=(1, 10**6), streams=(1, 10**5), window_seconds=(0.0, 600.0), workers=(0, 64))
-        _within("training", self, warm_up=(0.0, 1.0), weight_decay=(0.0, 100.0), keep_every=(0, 10**6))
+        _within(
+            "training",
+            self,
+            warm_up=(0.0, 1.0),
+            average=(0.0, 0.99999),
+            weight_decay=(0.0, 100.0),
+            keep_every=(0, 10**6),
+        )
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"training.{name} is {getattr(self, name)}; it must be above 0.")
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """Scenes from the validation clips, after training: they set the temperature and the events' thresholds."""
+
+    minutes: float = 20.0
+    """most audio of them; 0 calibrates nothing"""
+    false_alarms_per_hour: float = 0.5
+    """wanted of all classes together, where nothing happens"""
+    snr_low_db: float = 5.0
+    snr_high_db: float = 20.0
+    gap_seconds: float = 2.0
+    """mean pause between events, on top of 0.5 s"""
+
+    def __post_init__(self) -> None:
+        _within("calibration", self, minutes=(0.0, 24 * 60.0), false_alarms_per_hour=(0.0, 3600.0))
+        _within("calibration", self, gap_seconds=(0.0, 3600.0), snr_low_db=(-100.0, 100.0))
+        _within("calibration", self, snr_high_db=(self.snr_low_db, 100.0))
 
 
 @dataclass(frozen=True)
@@ -136,13 +225,14 @@ class Config:
     name: str
     spectrogram: SpectrogramSettings = field(default_factory=SpectrogramSettings)
     data: DataSettings = field(default_factory=DataSettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
+    model: ModelSettings = field(default_factory=GRUSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     mask: MaskSettings = field(default_factory=MaskSettings)
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     events: Mapping[str, EventSettings] = field(default_factory=dict)
     """by label; 'default' holds for every label without its own table"""
 
@@ -169,13 +259,13 @@ class Config:
         tables = {
             "spectrogram": SpectrogramSettings,
             "data": DataSettings,
-            "model": ModelSettings,
             "scenes": SceneSettings,
             "augment": AugmentSettings,
             "mask": MaskSettings,
             "shift": ShiftSettings,
             "loss": LossSettings,
             "training": TrainingSettings,
+            "calibration": CalibrationSettings,
         }
         values: dict[str, Any] = {}
         for key, value in table.items():
@@ -187,12 +277,14 @@ class Config:
                     label: from_table(EventSettings, _table(v, f"events.{label}"), f"events.{label}")
                     for label, v in of_labels
                 }
+            elif key == "model":
+                values[key] = model_settings(_table(value, key))
             elif key == "mask":
                 values[key] = from_table(MaskSettings, _mask_table(_table(value, key), table), key)
             elif key in tables:
                 values[key] = from_table(tables[key], _table(value, key), key)
             else:
-                known = ", ".join([*tables, "events"])
+                known = ", ".join([*tables, "model", "events"])
                 raise SettingsError(f"[{key}] is no table of a config. Known: {known}.")
         return cls(name=name, **values)
 

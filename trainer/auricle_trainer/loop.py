@@ -26,6 +26,9 @@ class TrainingState:
     """Everything that moves during training; what a checkpoint keeps and a resumed run gets back."""
 
     model: Classifier
+    """the weights that are trained"""
+    average: Classifier | None
+    """their moving average, or None"""
     optimizer: torch.optim.Optimizer
     bank: Tensor
     """[B, S]: the state of every stream"""
@@ -34,9 +37,15 @@ class TrainingState:
     best_accuracy: float = -1.0
     best_loss: float = math.inf
 
+    @property
+    def kept(self) -> Classifier:
+        """The weights that are validated, saved and exported."""
+        return self.model if self.average is None else self.average
+
     def to_dict(self) -> dict[str, Any]:
         return {
-            "model": self.model.state_dict(),
+            "model": self.kept.state_dict(),
+            "trained": {} if self.average is None else self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "bank": self.bank,
             "generator": self.generator.get_state(),
@@ -51,7 +60,9 @@ class TrainingState:
         return torch.cuda.get_rng_state(self.bank.device) if self.bank.device.type == "cuda" else torch.get_rng_state()
 
     def load(self, values: dict[str, Any]) -> None:
-        self.model.load_state_dict(values["model"])
+        self.kept.load_state_dict(values["model"])
+        if self.average is not None:
+            self.model.load_state_dict(values["trained"])
         self.optimizer.load_state_dict(values["optimizer"])
         self.bank = values["bank"].to(self.bank.device)
         self.generator.set_state(values["generator"])
@@ -90,9 +101,22 @@ def train_step(state: TrainingState, batch: Batch, config: Config) -> Tensor:
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)
     state.optimizer.step()
+    if state.average is not None:
+        follow(state.average, model, config.training.average, state.step)
     state.bank = after.detach()
     state.step += 1
     return loss.detach()
+
+
+@torch.no_grad()
+def follow(average: Classifier, model: Classifier, decay: float, step: int) -> None:
+    """Move the average towards the trained weights; the first steps count more, so that it does not lag behind."""
+    share = 1 - min(decay, (1 + step) / (10 + step))
+    for a, m in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if a.is_floating_point():
+            a.lerp_(m, share)
+        else:  # a batch norm counts its steps
+            a.copy_(m)
 
 
 def run(

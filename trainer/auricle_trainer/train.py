@@ -6,6 +6,7 @@ auricle train gru --data PACK --run runs/one --resume
 
 from __future__ import annotations
 
+import copy
 import json
 import signal
 import sys
@@ -168,7 +169,8 @@ def new_state(config: Config, plan: WindowPlan, device: torch.device, seed: int)
     settings = config.training
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     generator = torch.Generator(device).manual_seed(seed)
-    return TrainingState(model, optimizer, model.zero_state(plan.streams), generator)
+    average = copy.deepcopy(model).requires_grad_(False) if settings.average else None
+    return TrainingState(model, average, optimizer, model.zero_state(plan.streams), generator)
 
 
 def normalisation_audio(plan: WindowPlan) -> Any:
@@ -250,7 +252,7 @@ class EpochKeeper:
 
     def after_epoch(self, epoch: int, figures: dict[str, float]) -> str:
         self._epoch, state = epoch, self._state
-        result = evaluate(TorchScorer(state.model, self._metadata), self._pack, self._selection.validation)
+        result = evaluate(TorchScorer(state.kept, self._metadata), self._pack, self._selection.validation)
         accuracy, loss = result["accuracy"], figures["train/loss"]
         self._accuracy, self._validated_step = accuracy, state.step
         self._tracker.log(state.step, {"epoch": epoch, **figures, "validation/accuracy": accuracy})
@@ -269,7 +271,7 @@ class EpochKeeper:
         provenance = {
             **self._metadata.provenance,
             "checkpoint": name,
-            "checkpoint_hash": weights_hash(self._state.model),
+            "checkpoint_hash": weights_hash(self._state.kept),
         }
         accuracy = self._accuracy if self._validated_step == self._state.step else None
         if accuracy is not None:

@@ -8,9 +8,11 @@ from torch import nn
 
 from auricle_shared.errors import SettingsError
 
+from .conv_gru import ConvGRUNetwork
 from .gru import GRUNetwork
+from .tcn import TCNNetwork
 
-NETWORKS: dict[str, Any] = {"gru": GRUNetwork}
+NETWORKS: dict[str, Any] = {"gru": GRUNetwork, "conv_gru": ConvGRUNetwork, "tcn": TCNNetwork}
 
 
 def make_network(kind: str, features: int, classes: int, **settings: Any) -> nn.Module:

@@ -13,6 +13,20 @@ from torch import Tensor, nn
 
 from .recurrence import train_gru
 
+Convolution = nn.Conv1d | nn.Conv2d
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
+
+def folded(layer: Convolution, norm: Norm | None) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the convolution that does what `layer` and then `norm` do outside training."""
+    bias = layer.bias if layer.bias is not None else layer.weight.new_zeros(layer.out_channels)
+    if norm is None:
+        return layer.weight, bias
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    return weight, (bias - norm.running_mean) * scale + norm.bias
+
 
 class TorchArrays:
     """torch under the names that NumPy shares, and the layers."""
@@ -20,11 +34,19 @@ class TorchArrays:
     concatenate = staticmethod(torch.concatenate)
     flip = staticmethod(torch.flip)
     log = staticmethod(torch.log)
+    permute = staticmethod(torch.permute)
+    relu = staticmethod(torch.relu)
 
     @staticmethod
     def linear(layer: nn.Linear, x: Tensor) -> Tensor:
         """[B, F, in] -> [B, F, out]"""
         y: Tensor = layer(x)
+        return y
+
+    @staticmethod
+    def convolve(layer: Convolution, norm: Norm | None, x: Tensor) -> Tensor:
+        """A convolution without padding, then a batch norm: [B, in, F, ...] -> [B, out, F', ...]."""
+        y: Tensor = layer(x) if norm is None else norm(layer(x))
         return y
 
     @staticmethod
