@@ -176,7 +176,7 @@ class SceneStreams:
         self.pack, self.background, self.settings = pack, background, settings
         self.augment = augment or AugmentSettings()
         self._varies = bool(self.augment.mix) or not self.augment.copies_alone
-        self._partners = Partners(pack.clips, clips, BACKGROUND)
+        self._partners = Partners(pack.clips, clips if self.augment.mix else (), BACKGROUND)
         self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
         self._clips, self._recordings = list(clips), list(recordings)
         self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)

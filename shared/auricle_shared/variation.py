@@ -26,7 +26,8 @@ class AugmentSettings:
     """Changes to the sound of training scenes. Everything is off unless set."""
 
     mix: float = 0.0
-    """share of events that are two clips of different classes at once; the label is split between them"""
+    """share of events that are two clips of different classes at once; the label is split between them. The second clip
+    is any of another class, as likely as the others, also with balance = 'balanced'"""
     speed_low: float = 1.0
     speed_high: float = 1.0
     """an event is played this many times as fast, drawn evenly in steps of 0.01; pitch moves along"""
