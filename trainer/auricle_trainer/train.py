@@ -29,6 +29,8 @@ from auricle_shared.scenes import SceneStreams
 from auricle_shared.settings import EventSettings
 
 from .batches.workers import WindowPlan, batches
+from .calibrate import calibrate_run
+from .calibration_text import as_text as calibration_text
 from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
 from .config import Config
 from .loop import TrainingState, run
@@ -70,6 +72,7 @@ def train(
     prepare_folder(folder, resume)
     torch.manual_seed(seed)
     selection = select_clips(pack, config.data, seed)
+    recorded = background
     background = background or synthetic_background_pack(folder, config.spectrogram.rate_hz, seed)
     plan = window_plan(config, pack, selection, background, seed)
     streams = plan.scene_streams()
@@ -113,6 +116,8 @@ def train(
     if state.step < steps:
         keeper.save(LAST)
     tracker.close()
+    if state.step >= steps:
+        say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
     return Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
 
 
