@@ -11,14 +11,19 @@ the demo take minutes of one: the same object with other seeds and other recordi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from .draws import Purpose, shuffled, uniform
-from .errors import DataError, SettingsError
+from .errors import DataError
 from .metadata import BACKGROUND
-from .pack import Clip, Pack, to_float
+from .pack import Pack
+from .scene_settings import SceneSettings as SceneSettings
+from .scene_window import Placed as Placed
+from .scene_window import Window as Window
+from .scene_window import cut
+from .scene_window import render as render
 from .variation import (
     PLAIN,
     ROOMS,
@@ -40,87 +45,6 @@ LONG_AGO, NEVER = -(2**62), 2**62
 EVENT_PURPOSES = np.array(
     [Purpose.SPEED, Purpose.IN_A_ROOM, Purpose.ROOM, Purpose.MIXED, Purpose.MIXED_WITH, Purpose.MIXED_SHARE]
 )
-
-
-@dataclass(frozen=True)
-class SceneSettings:
-    gap_seconds: float = 0.6
-    """mean of the exponentially drawn pause between events, on top of gap_minimum_seconds"""
-    gap_minimum_seconds: float = 0.0
-    adjoining: float = 0.2
-    """share of events that follow the last one without a pause"""
-    snr_low_db: float = 3.0
-    snr_high_db: float = 30.0
-    """event over background, both root mean square, the event's over its active frames"""
-    background_low_db: float = -65.0
-    background_high_db: float = -35.0
-    """level of the background re full scale"""
-    clean: float = 0.2
-    """share of streams with digital silence for a background; events keep their own level there"""
-    gain_low_db: float = -12.0
-    gain_high_db: float = 6.0
-    """change of an event's own level in a clean stream"""
-    piece_seconds: float = 12.0
-    """longest piece of one background recording"""
-    background_only: float = 0.0
-    """share of streams without any event until they begin anew"""
-    reset: float = 0.15
-    """chance that a stream begins anew at a window's start (training)"""
-    starts_at_once: float = 0.5
-    """share of streams that begin with an event, the others with a pause"""
-    balance: str = "natural"
-    """'natural': every clip equally often; 'balanced': every class equally often"""
-
-    def __post_init__(self) -> None:
-        for what in ("snr", "background", "gain"):
-            low, high = getattr(self, f"{what}_low_db"), getattr(self, f"{what}_high_db")
-            if not low <= high:
-                raise SettingsError(f"scenes.{what}_low_db = {low} is above scenes.{what}_high_db = {high}.")
-        for name in ("adjoining", "clean", "reset", "starts_at_once"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"scenes.{name} is {getattr(self, name)}; a share lies between 0 and 1.")
-        if not 0 <= self.background_only <= 0.9:
-            raise SettingsError(f"scenes.background_only is {self.background_only}; wanted between 0 and 0.9.")
-        for name in ("gap_seconds", "gap_minimum_seconds"):
-            if not 0 <= getattr(self, name) <= 3600:
-                raise SettingsError(f"scenes.{name} is {getattr(self, name)}; wanted between 0 and 3600 seconds.")
-        if not self.piece_seconds > 0:
-            raise SettingsError(f"scenes.piece_seconds is {self.piece_seconds}; it must be above 0.")
-        if self.balance not in ("natural", "balanced"):
-            raise SettingsError(f"scenes.balance is {self.balance!r}; it must be 'natural' or 'balanced'.")
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A part of a recording inside a window: what to copy where, and how loud."""
-
-    stream: int
-    clip: int
-    """index in the pack it comes from"""
-    source_samples: int
-    """first sample of the part within the clip as it is played (at its speed)"""
-    start_samples: int
-    """where it goes, counted from the start of the window"""
-    length_samples: int
-    gain: float
-    begun_samples: int = 0
-    """start of the whole event, counted from the start of the window; negative if it began before"""
-    ends: bool = True
-    """whether the event's end lies inside the window"""
-    variation: Variation = PLAIN
-
-
-@dataclass(frozen=True)
-class Window:
-    """The plan of one window of all streams: bookkeeping only, no audio."""
-
-    number: int
-    reset: np.ndarray
-    """bool [B]: streams that begin anew with this window"""
-    ended_samples: np.ndarray
-    """int64 [B]: end of the last event before this window, counted from its start, so 0 or negative"""
-    events: list[Placed]
-    background: list[Placed]
 
 
 class Order:
@@ -262,7 +186,7 @@ class SceneStreams:
                 if self._next_start[stream] >= self.window_samples:
                     break
                 current = self._new_event(stream, int(self._next_start[stream]))
-            part, current = _cut(current, self.window_samples)
+            part, current = cut(current, self.window_samples)
             found.append(part)
             if current is not None:
                 break
@@ -320,7 +244,7 @@ class SceneStreams:
         found, position = [], 0
         while position < self.window_samples:
             playing = self._playing[stream] or self._new_piece(stream, position)
-            part, self._playing[stream] = _cut(playing, self.window_samples)
+            part, self._playing[stream] = cut(playing, self.window_samples)
             found.append(part)
             position = part.start_samples + part.length_samples
         return found
@@ -357,43 +281,3 @@ class SceneStreams:
             other_gain=gain * ratio * max(first.active_rms, 1e-6) / max(clip.active_rms, 1e-6),
         )
         return replace(piece, gain=gain, variation=variation)
-
-
-def _cut(placed: Placed, window_samples: int) -> tuple[Placed, Placed | None]:
-    """The part of `placed` inside the window, and the rest with times counted from the next window's start."""
-    room = window_samples - placed.start_samples
-    if placed.length_samples <= room:
-        return placed, None
-    p, v = placed, placed.variation
-    part = Placed(p.stream, p.clip, p.source_samples, p.start_samples, room, p.gain, p.begun_samples, False, v)
-    source, begun = p.source_samples + room, p.begun_samples - window_samples
-    rest = Placed(p.stream, p.clip, source, 0, p.length_samples - room, p.gain, begun, True, v)
-    return part, rest
-
-
-def stretch(clip: Clip, first: int, count: int) -> tuple[int, int]:
-    """Where samples [first, first + count) of a clip lie in the pack: (start, how many of them there are)."""
-    return clip.offset_samples + first, max(0, min(count, clip.length_samples - first))
-
-
-def render(window: Window, pack: Pack, background: Pack, streams: int, window_samples: int) -> np.ndarray:
-    """The audio of a planned window, float32 [B, samples], limited to full scale as a converter does.
-
-    Knows mixed clips; what is played faster or in a room only the trainer can render.
-    """
-    audio = np.zeros((streams, window_samples), np.float32)
-    for source, parts in ((background, window.background), (pack, window.events)):
-        for p in parts:
-            _add(audio, source, p, p.clip, p.source_samples, p.gain)
-            v = p.variation
-            if v.speed_percent != 100 or v.room >= 0:
-                raise ValueError("render() plays no event faster or in a room; auricle_trainer.batches.mix does")
-            if v.other >= 0:
-                _add(audio, source, p, v.other, p.source_samples + v.other_shift_samples, v.other_gain)
-    return np.clip(audio, -1.0, 1.0, out=audio)
-
-
-def _add(audio: np.ndarray, source: Pack, part: Placed, clip: int, first: int, gain: float) -> None:
-    start, count = stretch(source.clips[clip], first, part.length_samples)
-    samples = to_float(source.samples[start : start + count])
-    audio[part.stream, part.start_samples : part.start_samples + count] += samples * np.float32(gain)
