@@ -84,7 +84,8 @@ def best(folder: Path) -> tuple[dict[str, Any], Any, Any]:
 def test_the_end_of_training_calibrates_what_it_can(finished: Path) -> None:
     values, model, metadata = best(finished)
     record = metadata.provenance["calibration"]
-    assert record["temperature"] == metadata.temperature and record["ece_after"] <= record["ece_before"]
+    assert record["temperature"] == metadata.temperature != 1.0
+    assert 0 <= record["ece_after"] <= record["ece_before"] + 0.02  # it is fitted to the likelihood, not to the bins
     assert record["validation_clips"] == {"high": 24, "low": 24} and record["frames"] > 0
     for label in ("high", "low"):  # a synthetic background says nothing about false alarms
         assert "minutes of negatives" in record["events"][label]["defaults"]

@@ -31,8 +31,10 @@ from .metrics.reliability import reliability_figure
 from .selection import select_clips
 from .torch_scorer import TorchScorer
 
-SEEDS = range(7_701, 7_709)
-"""One stream each; training counts its seeds from 0"""
+FIRST_SEED = 7_701
+"""of the scenes, one stream a seed; training counts its seeds from 0"""
+STREAMS, STREAM_SECONDS = 32, 30.0
+"""Most streams, and what each should at least last: a stream has one level of background, so many make a fair sample"""
 GAP_MINIMUM_SECONDS = 0.5
 
 
@@ -122,7 +124,7 @@ def calibrated(
     scenes = calibration_scenes(scorer, config, settings, pack, clips, background, progress)
     found = answers(scenes, metadata, config.loss.release_seconds)
     # Thresholds in a config were chosen for the scores as training left them.
-    temperature = 1.0 if chosen else best_temperature(found)
+    temperature = 1.0 if chosen else fit_temperature(found.logits, found.targets)
     metadata = replace(metadata, temperature=temperature)
     enough = any(n >= MINIMUM_EVENTS for label, n in counts.items() if label not in chosen)
     quiet = negative_scenes(scorer, negatives if enough else None, progress)
@@ -144,12 +146,6 @@ def calibrated(
     }
     events = {**metadata.events, **{label: f.settings for label, f in fitted.items()}}
     return _with_record(replace(metadata, events=events), record, found)
-
-
-def best_temperature(found: Answers) -> float:
-    """The fitted one where it also lowers the expected calibration error; else 1, the scores as they are."""
-    fitted = fit_temperature(found.logits, found.targets)
-    return fitted if found.reliability(fitted).ece < found.reliability(1.0).ece else 1.0
 
 
 def by_config(metadata: ModelMetadata, config: Config) -> list[str]:
@@ -174,7 +170,7 @@ def _scenes_record(scenes: Sequence[ScoredScene], settings: CalibrationSettings)
         "minutes": sum(s.seconds for s in scenes) / 60,
         "events": sum(len(s.truth) for s in scenes),
         "snr_db": [settings.snr_low_db, settings.snr_high_db],
-        "seeds": [SEEDS.start, SEEDS.stop - 1],
+        "seeds": [FIRST_SEED, FIRST_SEED + len(scenes) - 1],
     }
 
 
@@ -207,8 +203,10 @@ def calibration_scenes(
     scene = scene_settings(config, settings)
     clip_seconds = sum(pack.clips[i].length_samples for i in clips) / pack.rate_hz
     wanted = clip_seconds + len(clips) * (scene.gap_seconds + scene.gap_minimum_seconds)
-    seconds = min(60 * settings.minutes, 2 * wanted) / len(SEEDS)
-    return score_scenes(scorer, pack, clips, training_side(background), scene, seconds, SEEDS, progress)
+    seconds = min(60 * settings.minutes, 2 * wanted)
+    streams = max(1, min(STREAMS, int(seconds / STREAM_SECONDS)))
+    seeds = range(FIRST_SEED, FIRST_SEED + streams)
+    return score_scenes(scorer, pack, clips, training_side(background), scene, seconds / streams, seeds, progress)
 
 
 def scene_settings(config: Config, settings: CalibrationSettings) -> SceneSettings:
