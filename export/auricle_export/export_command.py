@@ -59,6 +59,8 @@ def export(run: Path, model: Path) -> None:
 
 def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityReport:
     """Compare a run or checkpoint with a model file; `data` opens a pack at a rate."""
+    import torch
+
     from auricle_runtime.onnx_scorer import OnnxScorer
     from auricle_shared.errors import ModelError
     from auricle_trainer.checkpoint import checkpoint_path, load_checkpoint, restore
@@ -67,6 +69,7 @@ def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityR
     from .oracle import NumpyScorer
     from .parity import compare
 
+    torch.set_num_threads(1)  # small blocks: a second thread only waits, and on a busy machine it waits for minutes
     chosen = checkpoint_path(run)
     classifier, metadata, _ = restore(load_checkpoint(chosen))
     candidate = OnnxScorer(model, provider="cpu")

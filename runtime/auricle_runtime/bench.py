@@ -26,6 +26,8 @@ from auricle_shared.files import write_text
 BLOCKS_MS = (10, 20, 80, 1000)
 LISTEN_BLOCK_MS = 80
 START_ROUNDS = 5
+PRODUCT_ROWS, PRODUCT_COLUMNS, PRODUCT_ROUNDS = 384, 128, 2000
+"""The product of a matrix and a vector that a GRU of 128 units makes for every frame: half of its cost"""
 LISTEN_CODE = [sys.executable, "-m", "auricle_shared.command", "listen"]
 # A process's peak memory begins at that of the one it was forked from; this small one stands in between.
 MEASURED = (
@@ -84,6 +86,7 @@ def measure(model: Path, lengths: Lengths) -> dict[str, Any]:
         figures["blocks_ms"][str(block_ms)] = _measure_blocks(scorer, block_ms, lengths)
     click.echo("Measuring paced like a microphone ...", err=True)
     figures["paced_80_ms"] = _measure_paced(scorer, lengths)
+    figures["matrix_vector_us"] = _measure_product()
     return figures
 
 
@@ -116,6 +119,21 @@ def _measure_paced(scorer: Any, lengths: Lengths) -> dict[str, float]:
     found = _time_blocks(scorer, blocks, LISTEN_BLOCK_MS / 1000)
     found["cpu_ms_per_second"] = round(found.pop("cpu_ms") / lengths.paced, 4)
     return found
+
+
+def _measure_product() -> float:
+    """Microseconds of one 384 x 128 matrix-vector product by NumPy: how fast this machine is at what costs most."""
+    rng = np.random.default_rng(0)
+    matrix, vector = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in ((PRODUCT_ROWS, PRODUCT_COLUMNS), (PRODUCT_COLUMNS,))
+    )
+    walls = []
+    for _ in range(PRODUCT_ROUNDS):
+        began = time.perf_counter()
+        matrix @ vector
+        walls.append(time.perf_counter() - began)
+    return round(1e6 * float(np.median(walls)), 2)
 
 
 def _cut(audio: np.ndarray, block_ms: int, rate_hz: int) -> list[np.ndarray]:
@@ -203,4 +221,5 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         f"{figures['seconds_of_audio']:g} s ({figures['process_cpu_slope_ms_per_second']:.3f} without its start)",
         f"peak memory {figures['peak_memory_mb']:.1f} MB, start to first score "
         f"{figures['start_to_first_score_ms']:.0f} ms",
+        f"this machine: {figures['matrix_vector_us']:.1f} us for a matrix-vector product of 384 x 128",
     ]
