@@ -12,6 +12,7 @@ from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack
 
 from .config import DataSettings
+from .folds import fold_numbers
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
     """Training and validation clips of a pack.
 
     With a held-out fold, speaker or group the splits are ignored: all other clips train. Where no 'val' split is there,
-    a share of the training groups (else speakers, else clips) is kept for validation.
+    a share of the training groups (else speakers, else clips) is kept for validation. With data.folds, one fold of the
+    training clips validates and the pack's own 'val' is not looked at: for choices that its figures must not know of.
 
     Raises:
         DataError: nothing left to train on or to validate with, or a held-out value that does not occur.
@@ -42,6 +44,10 @@ def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
         train, validation = pack.select("train"), pack.select("val")
     else:
         train = list(range(len(pack)))
+    if settings.folds:
+        numbers = fold_numbers([pack.clips[i] for i in train], settings.folds)
+        validation = [i for i, number in zip(train, numbers, strict=True) if number == settings.fold_number]
+        train = [i for i, number in zip(train, numbers, strict=True) if number != settings.fold_number]
     if not validation:
         validation = _share_of_groups(pack, train, settings.validation_share, seed, column)
         kept = set(validation)

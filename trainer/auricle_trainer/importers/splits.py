@@ -84,15 +84,25 @@ def stratify(clips: Sequence[Clip], shares: Shares, seed: int, grouped: bool = T
     items: dict[str, list[int]] = defaultdict(list)
     for i, clip in enumerate(clips):
         items[group_of(clip) if grouped else f"clip {clip.source}"].append(i)
+    return deal(clips, items, shares.by_side(), seed)
+
+
+def deal(clips: Sequence[Clip], items: dict[str, list[int]], shares: dict[str, float], seed: int) -> list[str]:
+    """The side of every clip, those of one item on one side.
+
+    Args:
+        items: name -> clips that stay together.
+        shares: side -> its part of the clips of every label.
+    """
     names = sorted(items)
     names = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
     counts = {name: Counter(label for i in items[name] for label in clips[i].labels) for name in names}
-    side_of = _deal(names, counts, shares.by_side())
-    splits = [""] * len(clips)
+    side_of = _deal(names, counts, shares)
+    sides = [""] * len(clips)
     for name in names:
         for i in items[name]:
-            splits[i] = side_of[name]
-    return splits
+            sides[i] = side_of[name]
+    return sides
 
 
 def group_of(clip: Clip) -> str:
