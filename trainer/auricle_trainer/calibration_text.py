@@ -9,7 +9,8 @@ from typing import Any
 def as_text(record: dict[str, Any]) -> str:
     """What was fitted and what was not, for a person."""
     if "defaults" in record:
-        return f"calibration: thresholds and temperature stay as they are ({record['defaults']})"
+        whose = "the config's" if record["set_by_config"] else "the default"
+        return f"calibration: {whose} thresholds are used, and nothing was fitted ({record['defaults']})"
     lines = [
         f"calibration: temperature {record['temperature']:.2f}; confidence is off by {100 * record['ece_after']:.1f} % "
         f"on average ({100 * record['ece_before']:.1f} % before; {record['frames']} frames that name a sound)"
