@@ -7,7 +7,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 LIGHT_VENV ?= .venv-light
-CONFIG ?= gru
+CONFIG ?= conv_gru
 RUN ?= runs/$(CONFIG)
 MODEL ?= $(RUN)/model.onnx
 PYTEST_WORKERS ?= 2
@@ -63,8 +63,8 @@ $(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyprojec
 	@touch $@
 
 .PHONY: train
-train: setup  ## DATA=recordings-or-pack [CONFIG=gru] [RUN=runs/gru] [FLAGS=...]
-	@$(call wanted,DATA,make train DATA=recordings CONFIG=gru RUN=runs/first)
+train: setup  ## DATA=recordings-or-pack [CONFIG=conv_gru] [RUN=runs/gru] [FLAGS=...]
+	@$(call wanted,DATA,make train DATA=recordings CONFIG=conv_gru RUN=runs/first)
 	@$(BIN)/auricle train '$(CONFIG)' --data '$(DATA)' --run '$(RUN)' $(FLAGS)
 
 .PHONY: export

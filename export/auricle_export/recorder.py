@@ -141,8 +141,9 @@ class Recorder:
     def convolve(self, layer: Convolution, norm: Norm | None, x: Node) -> Node:
         """One Conv; the batch norm is in its weights."""
         weight, bias = folded(layer, norm)
-        attributes = {"strides": list(layer.stride), "dilations": list(layer.dilation), "group": layer.groups}
-        return self.add("Conv", [x, self.constant(weight), self.constant(bias)], x.rank, **attributes)
+        attributes: dict[str, Any] = {"strides": list(layer.stride), "dilations": list(layer.dilation)}
+        inputs = [x, self.constant(weight), self.constant(bias)]
+        return self.add("Conv", inputs, x.rank, group=layer.groups, **attributes)
 
     def linear(self, layer: nn.Linear, x: Node) -> Node:
         return x @ self.constant(layer.weight.T) + self.constant(layer.bias)

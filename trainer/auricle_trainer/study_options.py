@@ -20,7 +20,7 @@ OPTIONS = [
         "--config",
         "configs",
         multiple=True,
-        default=("gru",),
+        default=("conv_gru",),
         show_default=True,
         help="Once for each block of the table.",
     ),

@@ -10,7 +10,7 @@ import click
 
 
 @click.command()
-@click.argument("config", default="gru")
+@click.argument("config", default="conv_gru")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A pack, or a plain folder of recordings.")
 @click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder for all results.")
 @click.option("--background", type=click.Path(path_type=Path), help="Room sound, a pack or a plain folder.")
@@ -30,12 +30,13 @@ def train(
     threads: int,
     resume: bool,
 ) -> None:
-    """Train a classifier; CONFIG is a shipped name (gru, gru_linear, alarms, tiny) or a TOML file.
+    """Train a classifier; CONFIG is a TOML file or a shipped name: conv_gru (the default), gru, gru_linear,
+    tcn, environmental, alarms, tiny.
 
     \b
     Example:
-      auricle train gru --data recordings --run runs/first
-      auricle train gru --data recordings --run runs/long --set training.epochs=80 --seed 1
+      auricle train conv_gru --data recordings --run runs/first
+      auricle train conv_gru --data recordings --run runs/long --set training.epochs=80 --seed 1
     """
     import torch
 
