@@ -43,6 +43,8 @@ from .tracking import Tracker, read_metrics
 
 SYNTHETIC_SECONDS = 600.0
 NORMALISATION_WINDOWS = 4
+LEAST_STEPS = 5
+"""Steps an epoch. A folder of a hundred clips is heard in two, and would be done before it has learned."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def train(
     plan = window_plan(config, pack, selection, background, seed)
     streams = plan.scene_streams()
     events_per_window = config.training.streams * config.training.window_seconds / streams.mean_period_seconds
-    steps_per_epoch = max(1, round(len(selection.train) / events_per_window))
+    steps_per_epoch = max(LEAST_STEPS, round(len(selection.train) / events_per_window))
     steps = steps_per_epoch * config.training.epochs
 
     state = new_state(config, plan, device, seed)
