@@ -30,7 +30,6 @@ class Study:
     split: str = "test"
     checkpoint: str = "best.pt"
     """'last.pt' where the counted clips also served to choose the best epoch"""
-    changes: tuple[str, ...] = ()
 
 
 STUDIES = {
@@ -40,7 +39,6 @@ STUDIES = {
         "esc10",
         "ESC-10, five official folds, decision over 5 s",
         ("fold", ("1", "2", "3", "4", "5")),
-        changes=("training.epochs=60", "loss.evidence_seconds=1.5"),
     ),
     "speech-commands": Study(
         "speech_commands",
@@ -93,7 +91,7 @@ def accuracy_study(
 
     chosen = STUDIES[name]
     planned = plan(chosen, seeds)[: 1 if quick else None]
-    settings = (*chosen.changes, *changes, *(QUICK if quick else ()))
+    settings = (*changes, *(QUICK if quick else ()))
     click.echo(f"{chosen.told}; {len(planned)} runs a config, {jobs} side by side")
     found = {}
     for config in configs:
