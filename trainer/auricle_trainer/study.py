@@ -29,7 +29,7 @@ class Study:
     """a run for every value of this column, held out of training; without one, a run for every seed"""
     split: str = "test"
     checkpoint: str = "best.pt"
-    """'last.pt' where the counted clips also served to choose the best epoch"""
+    """'last.pt' where the counted clips also served to choose the best epoch, or where too few are kept to choose by"""
 
 
 STUDIES = {
@@ -39,6 +39,7 @@ STUDIES = {
         "esc10",
         "ESC-10, five official folds, decision over 5 s",
         ("fold", ("1", "2", "3", "4", "5")),
+        checkpoint="last.pt",
     ),
     "speech-commands": Study(
         "speech_commands",
