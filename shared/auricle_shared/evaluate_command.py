@@ -40,8 +40,18 @@ BACKGROUND_SECONDS = 60.0
     show_default=True,
     help="Background between the clips with --stream; 0: back to back.",
 )
-@click.option("--background", type=click.Path(path_type=Path), help="Played between the clips with --stream.")
-@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="First order with --stream.")
+@click.option("--scenes", is_flag=True, help="Also events on scenes: misses, false alarms an hour, time to detect.")
+@click.option("--minutes", default=20.0, type=click.FloatRange(0.05, 24 * 60), show_default=True, help="Of scenes.")
+@click.option(
+    "--snr", "snr_db", type=float, help="Event over background in scenes, in dB; drawn (6 to 25) for each if absent."
+)
+@click.option(
+    "--negatives", type=click.Path(path_type=Path), help="Long recordings without events, for --scenes to count on."
+)
+@click.option("--ignore", "ignored", multiple=True, metavar="LABEL", help="A label that is no event, for --scenes.")
+@click.option("--pictures", type=click.Path(path_type=Path), help="Draw det.png and scene.png of --scenes in here.")
+@click.option("--background", type=click.Path(path_type=Path), help="Behind scenes, and between clips with --stream.")
+@click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Of scenes, and of the first order.")
 @click.option("--checkpoints", type=click.Choice(["best", "all"]), default="best", help="'all': a table of a run's.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print)."
@@ -56,6 +66,12 @@ def evaluate(
     stream: bool,
     orders: int,
     between_seconds: float,
+    scenes: bool,
+    minutes: float,
+    snr_db: float | None,
+    negatives: Path | None,
+    ignored: tuple[str, ...],
+    pictures: Path | None,
     background: Path | None,
     seed: int,
     checkpoints: str,
@@ -68,19 +84,30 @@ def evaluate(
     With --stream the same clips are scored three ways: each alone from zero state; after a second of background from
     zero state; and with the state carried through all of them, in several random orders with background between.
 
+    With --scenes the clips become events of endless scenes: how many are missed at how many false alarms an hour, at
+    the model's own thresholds and over a range of others; what is heard in the negatives is false. Of background and
+    negatives with splits, those of --split are taken.
+
     \b
     Example:
       auricle evaluate runs/first --data recordings
       auricle evaluate model.onnx --data recordings --stream --json figures.json
       auricle evaluate model.onnx --data recordings --stream --between-seconds 0
+      auricle evaluate model.onnx --data recordings --scenes --snr 10 --negatives speech --pictures pictures
     """
     from .accuracy import as_text, stream_as_text
     from .evaluate import Carried, judge_clips
     from .files import write_text
     from .pack import open_data
+    from .scene_evaluation import SceneEvaluation, SceneOptions
+    from .scene_text import as_text as scenes_as_text
     from .scorer import open_scorer
 
     paths = sorted((model / "checkpoints").glob("*.pt")) if checkpoints == "all" else [model]
+    if not scenes and (negatives or ignored or pictures or snr_db is not None):
+        raise click.UsageError("--snr, --negatives, --ignore and --pictures belong to --scenes; add it.")
+    if scenes and checkpoints == "all":
+        raise click.UsageError("--scenes judges one checkpoint; leave out --checkpoints all, or name a checkpoint.")
     if not paths:
         raise click.UsageError(f"--checkpoints all needs a run's folder with checkpoints; {model} has none.")
     results: dict[str, Any] = {}
@@ -94,6 +121,12 @@ def evaluate(
         results[path.name] = outcomes.report()
         if clips_file is not None and path is paths[0]:
             write_text(clips_file, clip_table(pack, clips, outcomes))
+        if scenes:
+            options = SceneOptions(minutes, snr_db, background, negatives, ignored, seed)
+            judged = SceneEvaluation(scorer, pack, clips, "test" if where else split, options)
+            results[path.name]["scenes"] = judged.report(show_progress)
+            if pictures is not None:
+                judged.draw(results[path.name]["scenes"], pictures)
     result = results[paths[0].name]
     if str(json_file) == "-":
         pass  # whoever reads JSON reads nothing else
@@ -103,6 +136,8 @@ def evaluate(
         click.echo(as_text(result))
         if stream:
             click.echo("\n" + stream_as_text(result))
+        if scenes:
+            click.echo("\n" + scenes_as_text(result["scenes"]))
     if json_file is not None:
         text = json.dumps(results if checkpoints == "all" else result, indent=2, ensure_ascii=False)
         if str(json_file) == "-":
@@ -188,7 +223,7 @@ def _draw(result: dict[str, Any], picture: Path) -> None:
     save(confusion_figure(result), picture)
 
 
-def show_progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int, what: str = "clips") -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[Kclips {done}/{total}" + ("\n" if done == total else ""))
+        sys.stderr.write(f"\r\033[K{what} {done}/{total}" + ("\n" if done == total else ""))
         sys.stderr.flush()
