@@ -50,7 +50,7 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 	@$(call make_venv,$(VENV))
 	@echo "  [2/2] installing (torch is the large one)"
 	@$(BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' -e ./trainer -e ./export \
-		pytest pytest-timeout pytest-xdist hypothesis librosa ruff mypy psutil | $(SHOW_PIP)
+		pytest pytest-timeout pytest-xdist hypothesis librosa sed_eval setuptools ruff mypy psutil | $(SHOW_PIP)
 	@touch $@
 	@echo "  $(VENV) is ready; the command is $(BIN)/auricle"
 
