@@ -99,7 +99,7 @@ def evaluate(
     from .evaluate import Carried, judge_clips
     from .files import write_text
     from .pack import open_data
-    from .scene_evaluation import SceneEvaluation, SceneOptions
+    from .scene_evaluation import SceneEvaluation, SceneOptions, check_drawing
     from .scene_text import as_text as scenes_as_text
     from .scorer import open_scorer
 
@@ -110,20 +110,24 @@ def evaluate(
         raise click.UsageError("--scenes judges one checkpoint; leave out --checkpoints all, or name a checkpoint.")
     if not paths:
         raise click.UsageError(f"--checkpoints all needs a run's folder with checkpoints; {model} has none.")
+    if pictures is not None:
+        check_drawing()
     results: dict[str, Any] = {}
     for path in paths:
         scorer = open_scorer(path)
         pack = open_data(data, scorer.metadata.rate_hz)
         clips = chosen_clips(pack, split, where)
+        judged = None
+        if scenes:  # what cannot be done is told before the clips are scored
+            options = SceneOptions(minutes, snr_db, background, negatives, ignored, seed)
+            judged = SceneEvaluation(scorer, pack, clips, "test" if where else split, options)
         noise = background_audio(background, scorer.metadata.rate_hz) if stream else None
         how = None if noise is None else Carried(noise, between_seconds, orders, seed)
         outcomes = judge_clips(scorer, pack, clips, how, progress=show_progress)
         results[path.name] = outcomes.report()
         if clips_file is not None and path is paths[0]:
             write_text(clips_file, clip_table(pack, clips, outcomes))
-        if scenes:
-            options = SceneOptions(minutes, snr_db, background, negatives, ignored, seed)
-            judged = SceneEvaluation(scorer, pack, clips, "test" if where else split, options)
+        if judged is not None:
             results[path.name]["scenes"] = judged.report(show_progress)
             if pictures is not None:
                 judged.draw(results[path.name]["scenes"], pictures)

@@ -12,7 +12,7 @@ from .evaluate import check_data
 from .event_scores import EARLY_SECONDS, LATE_SECONDS
 from .events import EventDetector
 from .pack import Pack, open_data
-from .scene_report import Listening, scene_report
+from .scene_report import Listening, listened_for, scene_report
 from .scenes import SceneSettings
 from .scored_scenes import Progress, ScoredScene, score_recordings, score_scenes
 from .scorer import Scorer
@@ -80,6 +80,7 @@ class SceneEvaluation:
 
     def __init__(self, scorer: Scorer, pack: Pack, clips: Sequence[int], split: str, options: SceneOptions) -> None:
         check_data(scorer.metadata, pack, clips)
+        listened_for(scorer.metadata, options.ignored)
         self._scorer, self._pack, self._clips, self._options = scorer, pack, clips, options
         rate_hz = scorer.metadata.rate_hz
         self._noise = recordings(options.background, "--background", rate_hz, split)
@@ -119,19 +120,11 @@ class SceneEvaluation:
         }
 
     def draw(self, report: dict[str, Any], folder: Path) -> None:
-        """det.png and scene.png in `folder`.
+        """det.png and scene.png in `folder`; see `check_drawing`."""
+        from auricle_trainer.metrics.det import det_figure
+        from auricle_trainer.metrics.plots import save
+        from auricle_trainer.metrics.scene import scene_figure
 
-        Raises:
-            AuricleError: the trainer, which draws, is not installed.
-        """
-        try:
-            from auricle_trainer.metrics.det import det_figure
-            from auricle_trainer.metrics.plots import save
-            from auricle_trainer.metrics.scene import scene_figure
-        except ImportError as error:
-            raise AuricleError(
-                "--pictures needs auricle-trainer (it draws with matplotlib): pip install auricle-trainer"
-            ) from error
         folder.mkdir(parents=True, exist_ok=True)
         save(det_figure(report), folder / "det.png")
         save(scene_figure(*self._excerpt()), folder / "scene.png")
@@ -145,6 +138,17 @@ class SceneEvaluation:
         scores = stream.feed(audio).scores
         heard = detector.update(scores, 0.0) + detector.finish(stream.seconds)
         return metadata, clip_spectrogram(audio, metadata.spectrogram), scores, truth, heard
+
+
+def check_drawing() -> None:
+    """Raises AuricleError where the trainer, which draws, is not installed."""
+    try:
+        import auricle_trainer.metrics.det
+        import auricle_trainer.metrics.scene  # noqa: F401
+    except ImportError as error:
+        raise AuricleError(
+            "--pictures needs auricle-trainer (it draws with matplotlib): pip install auricle-trainer"
+        ) from error
 
 
 def _told(pack: Pack | None) -> dict[str, Any] | None:

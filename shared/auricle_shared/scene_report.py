@@ -78,11 +78,7 @@ class Listening:
     Args:
         scenes: with the events that happen in them.
         negatives: without any event.
-        ignored: labels that are no events: neither wanted nor counted. An output that is reported as background is
-            none either.
-
-    Raises:
-        DataError: a label to ignore that the model does not have, or nothing left to listen for.
+        ignored: see `listened_for`.
     """
 
     def __init__(
@@ -92,15 +88,7 @@ class Listening:
         metadata: ModelMetadata,
         ignored: Collection[str] = (),
     ) -> None:
-        outputs = {label: metadata.report_as.get(label, label) for label in metadata.event_labels}
-        unknown = sorted(set(ignored) - set(outputs) - set(outputs.values()))
-        if unknown:
-            raise DataError(f"The model has no label {', '.join(unknown)} to ignore; it has {', '.join(outputs)}.")
-        without = {*ignored, BACKGROUND}
-        self.outputs = {label: told for label, told in outputs.items() if label not in without and told not in without}
-        """output label -> label in reports, of those that are listened for"""
-        if not self.outputs:
-            raise DataError("No label is left to listen for: all of them are ignored.")
+        self.outputs = listened_for(metadata, ignored)
         self.labels = list(dict.fromkeys(self.outputs.values()))
         self.metadata = metadata
         self.hours = Hours(*(sum(s.seconds for s in some) / 3600 for some in (scenes, negatives)))
@@ -172,6 +160,27 @@ class Listening:
             middle = 0.5 * (low + high)
             low, high = (low, middle) if is_quiet(middle) else (middle, high)
         return min(1.0, math.ceil(_score(high) * 1e7) / 1e7)
+
+
+def listened_for(metadata: ModelMetadata, ignored: Collection[str] = ()) -> dict[str, str]:
+    """Output label -> label in reports, of all outputs that mean an event.
+
+    Args:
+        ignored: labels of outputs or reports that are no events: neither wanted nor counted. What is reported as
+            background is none either.
+
+    Raises:
+        DataError: a label to ignore that the model does not have, or nothing left to listen for.
+    """
+    outputs = {label: metadata.report_as.get(label, label) for label in metadata.event_labels}
+    unknown = sorted(set(ignored) - set(outputs) - set(outputs.values()))
+    if unknown:
+        raise DataError(f"The model has no label {', '.join(unknown)} to ignore; it has {', '.join(outputs)}.")
+    without = {*ignored, BACKGROUND}
+    left = {label: told for label, told in outputs.items() if label not in without and told not in without}
+    if not left:
+        raise DataError("No label is left to listen for: all of them are ignored.")
+    return left
 
 
 def certain_seconds(settings: EventSettings, frame_seconds: float) -> float:
