@@ -125,8 +125,7 @@ def _measure_product() -> float:
     """Microseconds of one 384 x 128 matrix-vector product by NumPy: how fast this machine is at what costs most."""
     rng = np.random.default_rng(0)
     matrix, vector = (
-        rng.standard_normal(shape).astype(np.float32)
-        for shape in ((PRODUCT_ROWS, PRODUCT_COLUMNS), (PRODUCT_COLUMNS,))
+        rng.standard_normal(shape).astype(np.float32) for shape in ((PRODUCT_ROWS, PRODUCT_COLUMNS), (PRODUCT_COLUMNS,))
     )
     walls = []
     for _ in range(PRODUCT_ROUNDS):

@@ -1,7 +1,7 @@
 """A temporal convolutional network: causal depthwise-separable blocks with growing dilation, no recurrence.
 
-After Bai, Kolter and Koltun (2018), with depthwise-separable convolutions (Chollet, 2017) for few parameters. Each block
-sees (kernel - 1) * dilation frames back, and the state keeps just these:
+After Bai, Kolter and Koltun (2018), with depthwise-separable convolutions (Chollet, 2017) for few parameters. Each
+block sees (kernel - 1) * dilation frames back, and the state keeps just these:
 
     state [B, S]:   | frames of the first layer | frames of block 1 | frames of block 2 | ...
 """
