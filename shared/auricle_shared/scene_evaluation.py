@@ -130,14 +130,15 @@ class SceneEvaluation:
         save(scene_figure(*self._excerpt()), folder / "scene.png")
 
     def _excerpt(self) -> tuple[Any, ...]:
-        """The beginning of the first scene: metadata, spectrogram, scores, what happens and what is heard."""
+        """The beginning of the first scene: metadata, labels, spectrogram, scores, what happens and what is heard."""
         metadata, options = self._scorer.metadata, self._options
         seconds = min(PICTURE_SECONDS, 60 * options.minutes)
         audio, truth = make_scene(self._pack, self._clips, self._noise, options.settings, seconds, options.seeds[0])
         stream, detector = StreamingClassifier(self._scorer), EventDetector.for_model(metadata)
         scores = stream.feed(audio).scores
         heard = detector.update(scores, 0.0) + detector.finish(stream.seconds)
-        return metadata, clip_spectrogram(audio, metadata.spectrogram), scores, truth, heard
+        labels = list(listened_for(metadata, options.ignored))
+        return metadata, labels, clip_spectrogram(audio, metadata.spectrogram), scores, truth, heard
 
 
 def check_drawing() -> None:

@@ -170,11 +170,12 @@ def test_a_scene_shows_true_and_heard_events_where_they_are(run: Path) -> None:
     truth = [SceneEvent("high", 2.0, 3.5)]
     heard = [Event("on", "low", 5.0, 0.9), Event("off", "low", 5.0, 0.9, 6.25)]
     spectrogram = rng.normal(-5, 1, (frames, metadata.spectrogram.bands))
-    figure = scene_figure(metadata, spectrogram, rng.random((frames, len(metadata.labels))), truth, heard)
+    labels, scores = metadata.event_labels, rng.random((frames, len(metadata.labels)))
+    figure = scene_figure(metadata, labels, spectrogram, scores, truth, heard)
     above, below = figure.axes[:2]
     spans = sorted(tuple(np.round(c.get_paths()[0].get_extents().intervalx, 3)) for c in below.collections)
     assert spans == [(2.0, 3.5), (5.0, 6.25)]
-    assert [t.get_text() for t in below.get_yticklabels()] == list(metadata.event_labels)
+    assert [t.get_text() for t in below.get_yticklabels()] == list(labels)
     assert below.get_xlabel() == "time in seconds" and above.get_ylabel() == "Hz"
 
 

@@ -32,6 +32,7 @@ class _Excerpt:
 
 def scene_figure(
     metadata: ModelMetadata,
+    labels: Sequence[str],
     spectrogram: np.ndarray,
     scores: np.ndarray,
     truth: Sequence[SceneEvent],
@@ -40,12 +41,12 @@ def scene_figure(
     """The model's own spectrogram, and below it a lane a class: score and threshold, true and heard events as bars.
 
     Args:
+        labels: outputs that get a lane.
         spectrogram: [F, bands], natural logarithm of the power.
         scores: [F, C].
         heard: events of both phases.
     """
     excerpt = _Excerpt(metadata, spectrogram, scores, truth, heard)
-    labels = excerpt.metadata.event_labels
     figure = new_figure(13, 2.6 + 0.42 * max(3, len(labels)))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1.1 * max(3, len(labels))])
     seconds = len(excerpt.scores) * excerpt.metadata.hop_samples / excerpt.metadata.rate_hz
