@@ -33,7 +33,8 @@ def det_figure(report: Mapping[str, Any]) -> Any:
     labels = report["labels"] if 1 < len(report["labels"]) <= MOST_CLASSES else []
     for i, label in enumerate(labels):
         points = [_point(p["per_class"][label], kind, hours) for p in report["curve"]]
-        _line(axes, points, color=colormaps["tab20"](i % 20), linewidth=1.2, markersize=3, label=label)
+        told = f" {label}" if label.startswith("_") else label  # matplotlib leaves such names out of a legend
+        _line(axes, points, color=colormaps["tab20"](i % 20), linewidth=1.2, markersize=3, label=told)
     _finish(axes, kind, hours)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     return figure
