@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .torch_scorer import TorchScorer
 
 BATCH_CLIPS = 64
+WINDOW_LEFT_OUT = "window as long as n_fft (win_length left out)"
 
 
 @click.command()
@@ -84,11 +85,11 @@ def variants(settings: SpectrogramSettings) -> dict[str, Features]:
 
     right = mel()
     to_db = 10.0 / np.log(10.0)
-    return {
+    found = {
         "the same function": lambda clip: clip_spectrogram(clip, settings),
         "librosa with the same parameters": right,
         "librosa's centre=True (frames looked up half a window ahead)": mel(center=True),
-        "window as long as n_fft (win_length left out)": mel(window_samples=settings.n_fft),
+        WINDOW_LEFT_OUT: mel(window_samples=settings.n_fft),
         "hop of 256 samples": mel(hop_samples=256),
         "clip normalised to its peak": lambda clip: right(clip / max(1e-9, float(np.abs(clip).max()))),
         "mel formula of HTK": mel(htk=True),
@@ -102,6 +103,9 @@ def variants(settings: SpectrogramSettings) -> dict[str, Features]:
         "int16 not divided by 32768": lambda clip: right(clip * 32768.0),
         "8 kHz audio taken for 16 kHz": lambda clip: right(resample(clip, settings.rate_hz, settings.rate_hz / 2)),
     }
+    if settings.window_samples == settings.n_fft:  # nothing to leave out
+        del found[WINDOW_LEFT_OUT]
+    return found
 
 
 def librosa_log_mel(
