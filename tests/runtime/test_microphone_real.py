@@ -65,9 +65,10 @@ def test_hears_the_tones_that_are_played(sound_server: Any, two_tones: Callable[
     assert np.abs(heard).max() == pytest.approx(0.3, abs=0.03)
     for after_seconds, wanted_hz in ((0.3, 300.0), (3.3, 3000.0)):
         start = loud[0] + round(after_seconds * 16000)
-        tone = heard[start : start + 8000] * np.hanning(8000)
-        hz = np.argmax(np.abs(np.fft.rfft(tone, 1 << 17))) * 16000 / (1 << 17)
-        assert hz == pytest.approx(wanted_hz, rel=0.01)  # the server bends its clock a little; a wrong rate is 9 % off
+        windows = [heard[at : at + 8000] * np.hanning(8000) for at in range(start, start + 16000, 4000)]
+        hz = [np.argmax(np.abs(np.fft.rfft(tone, 1 << 17))) * 16000 / (1 << 17) for tone in windows]
+        # A busy server bends its clock by up to two per cent; a wrong rate (44.1 for 48 kHz) is 9 % off.
+        assert np.median(hz) == pytest.approx(wanted_hz, rel=0.03)
 
 
 def test_listen_tells_the_events_and_ends_with_control_c(
