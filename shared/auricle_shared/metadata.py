@@ -49,7 +49,8 @@ class ModelMetadata:
 
     @property
     def event_labels(self) -> tuple[str, ...]:
-        return tuple(label for label in self.labels if label != BACKGROUND)
+        """Outputs that mean an event: neither background nor reported as background."""
+        return tuple(label for label in self.labels if BACKGROUND not in (label, self.report_as.get(label)))
 
     def event_settings(self, label: str) -> EventSettings:
         return self.events.get(label, EventSettings())

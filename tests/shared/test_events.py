@@ -260,6 +260,15 @@ def test_detector_for_a_model_watches_all_but_background() -> None:
     assert found[0].onset_seconds == pytest.approx(0.01 * 4)  # 5 of the 8 frames of the mean reach 0.5
 
 
+def test_what_is_reported_as_background_is_learned_but_never_an_event() -> None:
+    metadata = ModelMetadata(
+        ("background", "yes", "other"), "sigmoid", SpectrogramSettings(), 1, report_as={"other": "background"}
+    )
+    assert metadata.event_labels == ("yes",)
+    found = EventDetector.for_model(metadata).update(np.full((100, 3), 0.9), 0.0)
+    assert [(e.phase, e.label) for e in found] == [("on", "yes")]
+
+
 def test_as_a_line_of_json() -> None:
     assert Event("on", "dog", 1.23456, 0.87654).to_dict() == {
         "phase": "on",

@@ -35,7 +35,7 @@ class DataSettings:
     validation_share: float = 0.1
     """part of the training clips kept for choosing the best epoch, where the data bring no 'val' split"""
     report_as: dict[str, str] = field(default_factory=dict)
-    """label in training -> label in reports: train fine, report coarse"""
+    """label in training -> label in reports: train fine, report coarse; what is reported as 'background' is no event"""
 
     def __post_init__(self) -> None:
         if self.held_out_column not in ("", "fold", "speaker", "group"):
