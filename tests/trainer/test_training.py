@@ -21,6 +21,7 @@ from auricle_trainer import train as train_module
 from auricle_trainer.checkpoint import load_checkpoint, restore, weights_hash
 from auricle_trainer.config import Config, load_config
 from auricle_trainer.torch_scorer import open_if_checkpoint
+from auricle_trainer.tracking import Observer
 from auricle_trainer.train import train
 
 CPU = torch.device("cpu")
@@ -175,3 +176,27 @@ def test_nothing_to_train_on(tmp_path: Path, noise: Pack) -> None:
         train(tiny(), Pack.open(tmp_path / "one"), noise, tmp_path / "run", CPU, seed=0)
     with pytest.raises(DataError, match="no labelled clips"):
         train(tiny(), noise, noise, tmp_path / "run2", CPU, seed=0)
+
+
+def test_observers_see_every_epoch_and_may_end_training(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    class StopsAfterTwoEpochs(Observer):
+        def __init__(self) -> None:
+            self.told: list[object] = []
+
+        def begin(self, folder: Path) -> None:
+            assert (folder / "run.json").is_file() and (folder / "config.json").is_file()
+            self.told.append("begin")
+
+        def log(self, step: int, values: dict[str, object]) -> None:
+            self.told.append(values["epoch"])
+
+        def wants_stop(self) -> bool:
+            return 2 in self.told
+
+        def end(self, folder: Path, finished: bool) -> None:
+            self.told.append(finished)
+
+    observer = StopsAfterTwoEpochs()
+    outcome = train(tiny("training.epochs=4"), tones, noise, tmp_path / "run", CPU, seed=0, observers=[observer])
+    assert observer.told == ["begin", 1, 2, False] and not outcome.finished
+    assert train(tiny("training.epochs=4"), tones, noise, tmp_path / "run", CPU, seed=0, resume=True).finished

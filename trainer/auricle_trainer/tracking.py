@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,27 @@ REDRAW_SECONDS = 0.5
 LINE_SECONDS = 10.0
 
 
+class Observer:
+    """Somebody who follows a run beside its folder, which is complete without any; each overrides what it needs."""
+
+    def begin(self, folder: Path) -> None:
+        """Training begins or goes on; config.json and run.json are written."""
+
+    def log(self, step: int, values: dict[str, Any]) -> None:
+        """The figures of an epoch, as `metrics.jsonl` has them."""
+
+    def wants_stop(self) -> bool:
+        """Asked after every step; True ends training there, with a checkpoint."""
+        return False
+
+    def end(self, folder: Path, finished: bool) -> None:
+        """Nothing more is written; not `finished`: stopped before the last step."""
+
+
 class Tracker:
     """Metrics of one run; `metrics.jsonl` is synced after every line, so a crash loses nothing that was told."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, observers: Sequence[Observer] = ()) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from torch.utils.tensorboard import SummaryWriter
 
@@ -24,6 +42,7 @@ class Tracker:
         self._file = open(folder / "metrics.jsonl", "a", encoding="utf-8")
         self._end_broken_line(folder / "metrics.jsonl")
         self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._observers = observers
 
     def _end_broken_line(self, path: Path) -> None:
         """What a crash cut short must not swallow the next line too."""
@@ -37,6 +56,8 @@ class Tracker:
         for key, value in values.items():
             if isinstance(value, (int, float)):
                 self._board.add_scalar(key, value, step)
+        for observer in self._observers:
+            observer.log(step, values)
 
     def picture(self, name: str, figure: Any, step: int) -> None:
         self._board.add_figure(name, figure, step, close=False)

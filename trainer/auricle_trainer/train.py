@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -39,7 +40,7 @@ from .provenance import code_state, environment
 from .selection import Selection, select_clips
 from .synthetic_background import write_background_pack
 from .torch_scorer import TorchScorer
-from .tracking import Tracker, read_metrics
+from .tracking import Observer, Tracker, read_metrics
 
 SYNTHETIC_SECONDS = 600.0
 NORMALISATION_WINDOWS = 4
@@ -62,11 +63,13 @@ def train(
     device: torch.device,
     seed: int,
     resume: bool = False,
+    observers: Sequence[Observer] = (),
 ) -> Outcome:
     """Train a classifier and leave config, metrics, pictures and checkpoints in `folder`.
 
     Args:
         background: recordings that run on behind the events; None uses a synthetic one and says so.
+        observers: told of the beginning, every epoch and the end; each may end training early.
 
     Raises:
         DataError, SettingsError, ModelError: what was found, what was wanted.
@@ -107,19 +110,27 @@ def train(
         write_text(folder / "config.json", json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
         write_text(folder / "run.json", json.dumps(run_record(metadata, pack, background, selection, device), indent=2))
 
-    tracker = Tracker(folder)
+    for observer in observers:
+        observer.begin(folder)
+    tracker = Tracker(folder, observers)
     keeper = EpochKeeper(config, pack, selection, folder, state, metadata, tracker)
     if resume:
         keeper.go_on(values)
     with StopRequest() as stop:
         numbers = range(state.step, steps)
         windows = batches(plan, numbers, config.training.workers, device)
-        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, lambda: stop.wanted)
+
+        def ends() -> bool:
+            return stop.wanted or any(observer.wants_stop() for observer in observers)
+
+        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, ends)
     if state.step < steps:
         keeper.save(LAST)
     tracker.close()
     if state.step >= steps:
         say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
+    for observer in observers:
+        observer.end(folder, state.step >= steps)
     return Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
 
 
