@@ -44,10 +44,36 @@ class Purpose(IntEnum):
 
 def uniform(seed: int, purpose: Purpose | np.ndarray, stream: np.ndarray, number: np.ndarray) -> np.ndarray:
     """float64 in [0, 1), one per (purpose, stream, number); the arguments broadcast."""
+    return _to_float(_address(seed, purpose, stream, number))
+
+
+class Draws:
+    """`uniform` for a fixed seed and fixed streams: what does not depend on the number is mixed once.
+
+    Args:
+        streams: int64 [B], the streams' numbers.
+    """
+
+    def __init__(self, seed: int, streams: np.ndarray) -> None:
+        purposes = np.arange(max(Purpose) + 1)[:, None]
+        self._address = _address(seed, purposes, streams)
+
+    def __call__(self, purpose: Purpose | np.ndarray, rows: np.ndarray, number: int | np.ndarray) -> np.ndarray:
+        """float64 in [0, 1), one for each of `rows` of the streams [N]; with several purposes [P], [P, N]."""
+        own = self._address[purpose, rows] if isinstance(purpose, Purpose) else self._address[purpose[:, None], rows]
+        return _to_float(_mix(own * GOLDEN + np.asarray(number).astype(np.uint64) + GOLDEN))
+
+
+def _address(*parts: int | np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
-        x = np.asarray(seed, np.uint64)
-        for part in (purpose, stream, number):
+        x = np.asarray(parts[0], np.uint64)
+        for part in parts[1:]:
             x = _mix(x * GOLDEN + np.asarray(part).astype(np.uint64) + GOLDEN)
+    return x
+
+
+def _to_float(x: np.ndarray) -> np.ndarray:
+    """The upper 53 bits as a number in [0, 1)."""
     return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -57,7 +83,7 @@ def _mix(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def shuffled(seed: int, round_number: int, count: int, salt: int = 0) -> np.ndarray:
     """The order of `count` things in one round of an endless shuffled list."""
     return np.random.default_rng([seed, salt, round_number]).permutation(count)

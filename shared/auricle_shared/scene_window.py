@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 
@@ -30,6 +32,52 @@ class Placed:
     variation: Variation = PLAIN
 
 
+PLACED = ("stream", "clip", "source_samples", "start_samples", "length_samples", "gain", "begun_samples", "ends")
+VARIATION = ("speed_percent", "room", "other", "other_shift_samples", "other_gain", "share")
+KINDS = {"gain": "f8", "ends": "?", "other_gain": "f8", "share": "f8"}
+COLUMNS = np.dtype([(name, KINDS.get(name, "i8")) for name in PLACED + VARIATION])
+"""A row of a plan: what `Placed` and its `Variation` hold, under the same names."""
+
+
+class Parts(Sequence[Placed]):
+    """Many `Placed` as one table: a window of thousands of streams is planned and mixed by whole columns.
+
+    Args:
+        table: [N] of type COLUMNS.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+
+    @classmethod
+    def of(cls, parts: Iterable[Placed]) -> Parts:
+        rows = [tuple(getattr(p, n) for n in PLACED) + tuple(getattr(p.variation, n) for n in VARIATION) for p in parts]
+        return cls(np.array(rows, COLUMNS))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[Placed]:
+        yield from map(_placed, self.table.tolist())
+
+    @overload
+    def __getitem__(self, chosen: int) -> Placed: ...
+    @overload
+    def __getitem__(self, chosen: slice) -> Parts: ...
+    def __getitem__(self, chosen: int | slice) -> Placed | Parts:
+        if isinstance(chosen, slice):
+            return Parts(self.table[chosen])
+        return _placed(self.table[chosen].item())
+
+
+def _placed(row: Sequence[Any]) -> Placed:
+    values = dict(zip(PLACED, row, strict=False))
+    return Placed(**values, variation=Variation(*row[len(PLACED) :]))
+
+
+NOTHING = Parts(np.zeros(0, COLUMNS))
+
+
 @dataclass(frozen=True)
 class Window:
     """The plan of one window of all streams: bookkeeping only, no audio."""
@@ -39,20 +87,33 @@ class Window:
     """bool [B]: streams that begin anew with this window"""
     ended_samples: np.ndarray
     """int64 [B]: end of the last event before this window, counted from its start, so 0 or negative"""
-    events: list[Placed]
-    background: list[Placed]
+    events: Parts
+    background: Parts
 
 
-def cut(placed: Placed, window_samples: int) -> tuple[Placed, Placed | None]:
-    """The part of `placed` inside the window, and the rest with times counted from the next window's start."""
-    room = window_samples - placed.start_samples
-    if placed.length_samples <= room:
-        return placed, None
-    p, v = placed, placed.variation
-    part = Placed(p.stream, p.clip, p.source_samples, p.start_samples, room, p.gain, p.begun_samples, False, v)
-    source, begun = p.source_samples + room, p.begun_samples - window_samples
-    rest = Placed(p.stream, p.clip, source, 0, p.length_samples - room, p.gain, begun, True, v)
-    return part, rest
+def play_window(running: np.ndarray, streams: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """The parts inside this window of what `streams` are playing; the rests are left in `running`.
+
+    Args:
+        running: [B] of type COLUMNS, what each stream plays; changed: the rest's times count from the next window.
+        streams: int64 [N], rows of `running`.
+
+    Returns:
+        [N] of type COLUMNS, and bool [N], whether a rest is left.
+    """
+    parts = running[streams]
+    room = window_samples - parts["start_samples"]
+    over = parts["length_samples"] > room
+    if over.any():
+        rests, going = parts[over], streams[over]
+        rests["source_samples"] += room[over]
+        rests["length_samples"] -= room[over]
+        rests["start_samples"] = 0
+        rests["begun_samples"] -= window_samples
+        running[going] = rests
+        parts["length_samples"] = np.where(over, room, parts["length_samples"])
+    parts["ends"] = ~over
+    return parts, over
 
 
 def render(window: Window, pack: Pack, background: Pack, streams: int, window_samples: int) -> np.ndarray:

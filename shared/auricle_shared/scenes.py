@@ -11,64 +11,41 @@ the demo take minutes of one: the same object with other seeds and other recordi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from .draws import Purpose, shuffled, uniform
+from .draws import Draws, Purpose
 from .errors import DataError
 from .metadata import BACKGROUND
 from .pack import Pack
+from .scene_order import Order
 from .scene_settings import SceneSettings as SceneSettings
+from .scene_window import COLUMNS, Parts, play_window
 from .scene_window import Placed as Placed
 from .scene_window import Window as Window
-from .scene_window import cut
 from .scene_window import render as render
-from .variation import (
-    PLAIN,
-    ROOMS,
-    AugmentSettings,
-    Partners,
-    Variation,
-    amplitude,
-    between,
-    level_db,
-    mixing_gains,
-    steps,
-)
+from .variation import ROOMS, AugmentSettings, Partners, amplitude, between, level_db, mixing_gains, steps
 
 LOUDEST_DB = -9.0
 """Level to which an event is limited, root mean square of its active frames re full scale."""
 LONG_AGO, NEVER = -(2**62), 2**62
 """An event's end in a stream that had none, and the start of one that does not come, in samples."""
 
+BEGIN_PURPOSES = np.array(
+    [Purpose.CLEAN, Purpose.BACKGROUND_LEVEL, Purpose.STREAM_GAIN, Purpose.STARTS_AT_ONCE, Purpose.BACKGROUND_ONLY]
+)
+LEVEL_PURPOSES = np.array([Purpose.GAIN, Purpose.SNR])
 EVENT_PURPOSES = np.array(
     [Purpose.SPEED, Purpose.IN_A_ROOM, Purpose.ROOM, Purpose.MIXED, Purpose.MIXED_WITH, Purpose.MIXED_SHARE]
 )
-
-
-class Order:
-    """Which clip is the n-th of an endless shuffled list."""
-
-    def __init__(self, seed: int, labels: Sequence[tuple[str, ...]], balance: str) -> None:
-        self._seed = seed
-        by_class: dict[str, list[int]] = {}
-        for i, names in enumerate(labels):
-            for name in names if balance == "balanced" else ("",):
-                by_class.setdefault(name, []).append(i)
-        self._classes = [by_class[name] for name in sorted(by_class)]
-
-    def __getitem__(self, n: int) -> int:
-        count = len(self._classes)
-        turn, place = divmod(n, count)
-        chosen = int(shuffled(self._seed, turn, count, 1)[place]) if count > 1 else 0
-        members = self._classes[chosen]
-        round_number, position = divmod(turn, len(members))
-        return members[int(shuffled(self._seed, round_number, len(members), 2 + chosen)[position])]
+PIECE_PURPOSES = np.array([Purpose.RECORDING, Purpose.PIECE_LENGTH, Purpose.RECORDING_START])
+AMBIENT_PURPOSES = np.array([Purpose.AMBIENT_RECORDING, Purpose.AMBIENT_START, Purpose.AMBIENT_LEVEL])
 
 
 class SceneStreams:
     """The next window of B streams, and the next, and the next.
+
+    All streams are planned at once, by columns: what follows takes `streams`, the rows of those that are meant.
 
     Args:
         pack, clips: where events come from, and which of its clips.
@@ -102,9 +79,13 @@ class SceneStreams:
         self._varies = bool(self.augment.mix) or not self.augment.copies_alone
         self._partners = Partners(pack.clips, clips if self.augment.mix else (), BACKGROUND)
         self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
-        self._clips, self._recordings = list(clips), list(recordings)
+        self._clips, self._recordings = np.array(clips, np.int64), np.array(recordings, np.int64)
         self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)
+        self._lengths, self._rms = lengths_and_levels(pack)
+        self._is_background = np.array([c.labels == (BACKGROUND,) for c in pack.clips])
+        self._room_lengths, self._room_rms = lengths_and_levels(background)
         self._streams = np.arange(streams) + first_stream
+        self._draw = Draws(seed, self._streams)
         self._all_streams = all_streams or streams
         if self._streams[-1] >= self._all_streams:
             raise ValueError(
@@ -113,8 +94,9 @@ class SceneStreams:
         self._number = 0
         self._event = np.zeros(streams, np.int64)  # number of the stream's next event
         self._piece = np.zeros(streams, np.int64)  # number of the stream's next background piece
-        self._current: list[Placed | None] = [None] * streams
-        self._playing: list[Placed | None] = [None] * streams
+        # What each stream plays at the moment, and whether it does.
+        self._events, self._in_event = np.zeros(streams, COLUMNS), np.zeros(streams, bool)
+        self._pieces, self._in_piece = np.zeros(streams, COLUMNS), np.zeros(streams, bool)
         # From the start of the coming window: where the next event begins, and where the last one ended.
         self._next_start = np.zeros(streams, np.int64)
         self._ended = np.full(streams, LONG_AGO)
@@ -125,7 +107,7 @@ class SceneStreams:
     @property
     def mean_period_seconds(self) -> float:
         """Expected time from one event to the next."""
-        seconds = np.mean([self.pack.clips[i].length_samples for i in self._clips]) / self.rate_hz
+        seconds = self._lengths[self._clips].mean() / self.rate_hz
         played = np.mean([100 / percent for percent in self.augment.speeds_percent])
         gap = self.settings.gap_minimum_seconds + self.settings.gap_seconds
         period = float(seconds * played) + (1 - self.settings.adjoining) * gap
@@ -137,147 +119,151 @@ class SceneStreams:
             self.next_window()
 
     def next_window(self) -> Window:
-        reset = self._draw(Purpose.RESET, self._number) < self.settings.reset
+        everyone = np.arange(len(self._streams))
+        reset = self._draw(Purpose.RESET, everyone, self._number) < self.settings.reset
         reset |= self._number == 0
-        for stream in np.flatnonzero(reset):
-            self._begin(int(stream))
+        self._begin(np.flatnonzero(reset))
         ended = self._ended.copy()
-        events: list[Placed] = []
-        background: list[Placed] = []
-        for k in range(len(self._streams)):
-            events += self._events_of(k)
-            if not self._clean[k]:
-                background += self._background_of(k)
+        events = self._events_of(everyone)
+        background = self._background_of(np.flatnonzero(~self._clean))
         self._number += 1
         return Window(self._number - 1, reset, ended, events, background)
 
-    def _draw(self, purpose: Purpose, number: int | np.ndarray) -> np.ndarray:
-        return uniform(self._seed, purpose, self._streams, np.asarray(number))
+    def _begin(self, streams: np.ndarray) -> None:
+        """Streams begin: new background, new level; some begin with an event."""
+        if not len(streams):
+            return
+        settings, augment = self.settings, self.augment
+        self._in_event[streams] = self._in_piece[streams] = False
+        self._ended[streams] = LONG_AGO
+        clean, level, gain, at_once, alone = self._draw(BEGIN_PURPOSES, streams, self._number)
+        self._clean[streams] = clean < settings.clean
+        self._level_db[streams] = between(level, settings.background_low_db, settings.background_high_db)
+        self._gain_db[streams] = between(gain, augment.gain_low_db, augment.gain_high_db)
+        start = np.where(at_once < settings.starts_at_once, 0, self._gap(streams))
+        self._next_start[streams] = np.where(alone < settings.background_only, NEVER, start)
 
-    def _one(self, purpose: Purpose, stream: int, number: int) -> float:
-        return float(uniform(self._seed, purpose, self._streams[stream], np.asarray(number)))
+    def _gap(self, streams: np.ndarray) -> np.ndarray:
+        u = self._draw(Purpose.GAP, streams, self._event[streams])
+        seconds = self.settings.gap_minimum_seconds - np.log1p(-u) * self.settings.gap_seconds
+        return (seconds * self.rate_hz).astype(np.int64)
 
-    def _begin(self, stream: int) -> None:
-        """A stream begins: new background, new level; some begin with an event."""
-        self._current[stream] = self._playing[stream] = None
-        self._ended[stream] = LONG_AGO
-        settings = self.settings
-        self._clean[stream] = self._one(Purpose.CLEAN, stream, self._number) < settings.clean
-        u = self._one(Purpose.BACKGROUND_LEVEL, stream, self._number)
-        self._level_db[stream] = between(u, settings.background_low_db, settings.background_high_db)
-        u = self._one(Purpose.STREAM_GAIN, stream, self._number)
-        self._gain_db[stream] = between(u, self.augment.gain_low_db, self.augment.gain_high_db)
-        at_once = self._one(Purpose.STARTS_AT_ONCE, stream, self._number) < settings.starts_at_once
-        self._next_start[stream] = 0 if at_once else self._gap(stream)
-        if self._one(Purpose.BACKGROUND_ONLY, stream, self._number) < settings.background_only:
-            self._next_start[stream] = NEVER
-
-    def _gap(self, stream: int) -> int:
-        u = self._one(Purpose.GAP, stream, int(self._event[stream]))
-        settings = self.settings
-        return int((settings.gap_minimum_seconds - np.log1p(-u) * settings.gap_seconds) * self.rate_hz)
-
-    def _events_of(self, stream: int) -> list[Placed]:
+    def _events_of(self, streams: np.ndarray) -> Parts:
         """Parts of events in this window; afterwards all times count from the next window's start."""
         found = []
-        current = self._current[stream]
-        while True:
-            if current is None:
-                if self._next_start[stream] >= self.window_samples:
-                    break
-                current = self._new_event(stream, int(self._next_start[stream]))
-            part, current = cut(current, self.window_samples)
-            found.append(part)
-            if current is not None:
-                break
-            end = part.start_samples + part.length_samples
-            if self.pack.clips[part.clip].labels != (BACKGROUND,):
-                self._ended[stream] = end
-            adjoins = self._one(Purpose.ADJOINS, stream, int(self._event[stream])) < self.settings.adjoining
-            self._next_start[stream] = end + (0 if adjoins else self._gap(stream))
-        self._current[stream] = current
-        if current is None:
-            self._next_start[stream] -= self.window_samples
-        self._ended[stream] = max(LONG_AGO, self._ended[stream] - self.window_samples)
-        return found
+        while len(streams := streams[self._in_event[streams] | (self._next_start[streams] < self.window_samples)]):
+            self._new_events(streams[~self._in_event[streams]])
+            parts, over = play_window(self._events, streams, self.window_samples)
+            found.append(parts)
+            streams, parts = streams[~over], parts[~over]
+            end = parts["start_samples"] + parts["length_samples"]
+            heard = ~self._is_background[parts["clip"]]
+            self._ended[streams[heard]] = end[heard]
+            self._in_event[streams] = False
+            adjoins = self._draw(Purpose.ADJOINS, streams, self._event[streams]) < self.settings.adjoining
+            self._next_start[streams] = end + np.where(adjoins, 0, self._gap(streams))
+        self._next_start[~self._in_event] -= self.window_samples
+        self._ended = np.maximum(LONG_AGO, self._ended - self.window_samples)
+        return in_order(found)
 
-    def _new_event(self, stream: int, start: int) -> Placed:
-        number = int(self._event[stream])
-        self._event[stream] += 1
-        clip_number = self._clips[self._order[number * self._all_streams + int(self._streams[stream])]]
-        clip = self.pack.clips[clip_number]
-        gain = self._event_gain(stream, number, clip.active_rms)
-        variation, gain = self._variation(stream, number, clip_number, gain)
-        length = variation.played_samples(clip.length_samples)
-        return Placed(stream, clip_number, 0, start, length, gain, start, variation=variation)
+    def _new_events(self, streams: np.ndarray) -> None:
+        if not len(streams):
+            return
+        numbers, start = self._event[streams], self._next_start[streams]
+        self._event[streams] += 1
+        clips = self._clips[self._order[numbers * self._all_streams + self._streams[streams]]]
+        new = np.zeros(len(streams), COLUMNS)
+        new["stream"], new["clip"], new["start_samples"], new["begun_samples"] = streams, clips, start, start
+        new["gain"] = self._event_gain(streams, numbers, clips)
+        self._vary(new, streams, numbers)
+        new["length_samples"] = -(-self._lengths[clips] * 100 // new["speed_percent"])
+        self._events[streams], self._in_event[streams] = new, True
 
-    def _event_gain(self, stream: int, number: int, active_rms: float) -> float:
-        """Gain that brings an event of this level to its drawn place over the background, limited to LOUDEST_DB."""
-        settings = self.settings
-        own_db = level_db(active_rms)
-        if self._clean[stream]:
-            change_db = between(self._one(Purpose.GAIN, stream, number), settings.gain_low_db, settings.gain_high_db)
-        else:
-            snr_db = between(self._one(Purpose.SNR, stream, number), settings.snr_low_db, settings.snr_high_db)
-            change_db = self._level_db[stream] + snr_db - own_db
-        return amplitude(min(change_db + self._gain_db[stream], LOUDEST_DB - own_db))
+    def _event_gain(self, streams: np.ndarray, numbers: np.ndarray, clips: np.ndarray) -> np.ndarray:
+        """Gains that bring events to their drawn places over the background, limited to LOUDEST_DB."""
+        settings, own_db = self.settings, level_db(self._rms[clips])
+        gain, snr = self._draw(LEVEL_PURPOSES, streams, numbers)
+        in_silence_db = between(gain, settings.gain_low_db, settings.gain_high_db)
+        snr_db = between(snr, settings.snr_low_db, settings.snr_high_db)
+        change_db = np.where(self._clean[streams], in_silence_db, self._level_db[streams] + snr_db - own_db)
+        return np.asarray(amplitude(np.minimum(change_db + self._gain_db[streams], LOUDEST_DB - own_db)))
 
-    def _variation(self, stream: int, number: int, clip: int, gain: float) -> tuple[Variation, float]:
-        """What is drawn for an event, and its clip's gain: less where a second clip sounds beside it."""
-        augment = self.augment
+    def _vary(self, new: np.ndarray, streams: np.ndarray, numbers: np.ndarray) -> None:
+        """What is drawn for events; where a second clip sounds beside the first, the first one's gain is less."""
+        new["speed_percent"], new["room"], new["other"], new["share"] = 100, -1, -1, 1.0
         if not self._varies:
-            return PLAIN, gain
-        speed, in_a_room, room, mixed, mixed_with, share = uniform(
-            self._seed, EVENT_PURPOSES, self._streams[stream], np.asarray(number)
-        ).tolist()
-        percent = steps(speed, augment.speeds_percent)
-        place = int(room * ROOMS) if in_a_room < augment.room else -1
-        other = self._partners.partner(clip, mixed_with) if mixed < augment.mix else -1
-        if other < 0:
-            return Variation(percent, place), gain
-        levels = [max(self.pack.clips[i].active_rms, 1e-6) for i in (clip, other)]
+            return
+        augment, clips = self.augment, new["clip"]
+        speed, in_a_room, room, mixed, mixed_with, share = self._draw(EVENT_PURPOSES, streams, numbers)
+        new["speed_percent"] = steps(speed, augment.speeds_percent)
+        new["room"] = np.where(in_a_room < augment.room, (room * ROOMS).astype(np.int64), -1)
+        other = np.where(mixed < augment.mix, self._partners.partner(clips, mixed_with), -1)
+        both = other >= 0
         first, second = mixing_gains(share)
-        other_gain = second * gain * levels[0] / levels[1]
-        return Variation(percent, place, other, other_gain=other_gain, share=share), first * gain
+        levels = [np.maximum(self._rms[i], 1e-6) for i in (clips, other)]
+        new["other"] = other
+        new["share"] = np.where(both, share, 1.0)
+        new["other_gain"] = np.where(both, second * new["gain"] * levels[0] / levels[1], 0.0)
+        new["gain"] *= np.where(both, first, 1.0)
 
-    def _background_of(self, stream: int) -> list[Placed]:
-        found, position = [], 0
-        while position < self.window_samples:
-            playing = self._playing[stream] or self._new_piece(stream, position)
-            part, self._playing[stream] = cut(playing, self.window_samples)
-            found.append(part)
-            position = part.start_samples + part.length_samples
-        return found
+    def _background_of(self, streams: np.ndarray) -> Parts:
+        found, position = [], np.zeros(len(self._streams), np.int64)
+        while len(streams):
+            self._new_pieces(streams[~self._in_piece[streams]], position)
+            parts, over = play_window(self._pieces, streams, self.window_samples)
+            found.append(parts)
+            self._in_piece[streams] = over
+            position[streams] = parts["start_samples"] + parts["length_samples"]
+            streams = streams[position[streams] < self.window_samples]
+        return in_order(found)
 
-    def _new_piece(self, stream: int, start: int) -> Placed:
-        number = int(self._piece[stream])
-        self._piece[stream] += 1
-        chosen = self._recordings[int(self._one(Purpose.RECORDING, stream, number) * len(self._recordings))]
-        clip = self.background.clips[chosen]
-        wanted = (0.3 + 0.7 * self._one(Purpose.PIECE_LENGTH, stream, number)) * self.settings.piece_seconds
-        length = max(1, min(clip.length_samples, int(wanted * self.rate_hz)))
-        source = int(self._one(Purpose.RECORDING_START, stream, number) * (clip.length_samples - length + 1))
-        gain = 10 ** ((self._level_db[stream] + self._gain_db[stream]) / 20) / max(clip.active_rms, 1e-6)
-        piece = Placed(stream, chosen, source, start, length, float(gain), begun_samples=start)
-        if self.augment.ambient and self._one(Purpose.AMBIENT, stream, number) < self.augment.ambient:
-            return self._with_ambient(piece, number)
-        return piece
+    def _new_pieces(self, streams: np.ndarray, position: np.ndarray) -> None:
+        if not len(streams):
+            return
+        numbers = self._piece[streams]
+        self._piece[streams] += 1
+        recording, share, start = self._draw(PIECE_PURPOSES, streams, numbers)
+        clips = self._recordings[(recording * len(self._recordings)).astype(np.int64)]
+        wanted = (0.3 + 0.7 * share) * self.settings.piece_seconds
+        whole = self._room_lengths[clips]
+        length = np.maximum(1, np.minimum(whole, (wanted * self.rate_hz).astype(np.int64)))
+        new = np.zeros(len(streams), COLUMNS)
+        new["stream"], new["clip"], new["length_samples"] = streams, clips, length
+        new["start_samples"] = new["begun_samples"] = position[streams]
+        new["source_samples"] = start * (whole - length + 1)
+        level_db = self._level_db[streams] + self._gain_db[streams]
+        new["gain"] = amplitude(level_db) / np.maximum(self._room_rms[clips], 1e-6)
+        new["speed_percent"], new["room"], new["other"], new["share"] = 100, -1, -1, 1.0
+        if self.augment.ambient and len(self._recordings) > 1:
+            self._lay_under(new, streams, numbers)
+        self._pieces[streams], self._in_piece[streams] = new, True
 
-    def _with_ambient(self, piece: Placed, number: int) -> Placed:
-        """The piece with a second recording under it; together they are as loud as it was alone."""
-        purposes = np.array([Purpose.AMBIENT_RECORDING, Purpose.AMBIENT_START, Purpose.AMBIENT_LEVEL])
-        recording, start, level = uniform(self._seed, purposes, self._streams[piece.stream], np.asarray(number))
-        others = [i for i in self._recordings if i != piece.clip]
-        if not others:
-            return piece
-        other = others[int(recording * len(others))]
-        clip, first = self.background.clips[other], self.background.clips[piece.clip]
-        begin = int(start * max(1, clip.length_samples - piece.length_samples + 1))
+    def _lay_under(self, new: np.ndarray, streams: np.ndarray, numbers: np.ndarray) -> None:
+        """A second recording under some pieces; together they are as loud as the first was alone."""
+        under = self._draw(Purpose.AMBIENT, streams, numbers) < self.augment.ambient
+        if not under.any():
+            return
+        pieces = new[under]
+        recording, start, level = self._draw(AMBIENT_PURPOSES, streams[under], numbers[under])
+        place = (recording * (len(self._recordings) - 1)).astype(np.int64)
+        own = np.argmax(self._recordings == pieces["clip"][:, None], axis=1)
+        others = self._recordings[place + (place >= own)]
+        rest = np.maximum(1, self._room_lengths[others] - pieces["length_samples"] + 1)
         ratio = amplitude(between(level, self.augment.ambient_low_db, self.augment.ambient_high_db))
-        gain = piece.gain / (1 + ratio**2) ** 0.5
-        variation = Variation(
-            other=other,
-            other_shift_samples=begin - piece.source_samples,
-            other_gain=gain * ratio * max(first.active_rms, 1e-6) / max(clip.active_rms, 1e-6),
-        )
-        return replace(piece, gain=gain, variation=variation)
+        levels = [np.maximum(self._room_rms[i], 1e-6) for i in (pieces["clip"], others)]
+        pieces["gain"] /= (1 + ratio**2) ** 0.5
+        pieces["other"] = others
+        pieces["other_shift_samples"] = (start * rest).astype(np.int64) - pieces["source_samples"]
+        pieces["other_gain"] = pieces["gain"] * ratio * levels[0] / levels[1]
+        new[under] = pieces
+
+
+def lengths_and_levels(pack: Pack) -> tuple[np.ndarray, np.ndarray]:
+    """Of every clip its samples, int64, and its active root mean square, float64."""
+    return np.array([c.length_samples for c in pack.clips]), np.array([c.active_rms for c in pack.clips])
+
+
+def in_order(found: list[np.ndarray]) -> Parts:
+    """Parts found round by round, stream by stream and in each by time."""
+    parts = np.concatenate(found) if found else np.zeros(0, COLUMNS)
+    return Parts(parts[np.argsort(parts["stream"], kind="stable")])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +104,7 @@ class Variation:
 PLAIN = Variation()
 
 
-def mixing_gains(share: float) -> tuple[float, float]:
+def mixing_gains(share: Any) -> tuple[Any, Any]:
     """Gains of two clips that were brought to the same level: together as loud as one, the first in ratio `share`.
 
     Tokozume, Ushiku, Harada: Learning from between-class examples for deep sound recognition (ICLR 2018), equation 2;
@@ -119,37 +120,44 @@ class Partners:
     def __init__(self, clips: Sequence[Clip], chosen: Sequence[int], background: str) -> None:
         """`chosen`: indices in `clips` of those that may be mixed."""
         heard = [i for i in chosen if clips[i].labels and background not in clips[i].labels]
-        self._ordered = sorted(heard, key=lambda i: (clips[i].labels, i))
-        self._clips = clips
-        self._blocks: dict[tuple[str, ...], tuple[int, int]] = {}
-        for place, i in enumerate(self._ordered):
-            first, _ = self._blocks.get(clips[i].labels, (place, place))
-            self._blocks[clips[i].labels] = (first, place + 1)
+        ordered = sorted(heard, key=lambda i: (clips[i].labels, i))
+        blocks: dict[tuple[str, ...], tuple[int, int]] = {}
+        for place, i in enumerate(ordered):
+            first, _ = blocks.get(clips[i].labels, (place, place))
+            blocks[clips[i].labels] = (first, place + 1)
+        self._ordered = np.array(ordered, np.int64)
+        nowhere = (0, len(ordered))  # no other clip is left for it
+        of_clips = [blocks.get(c.labels, nowhere) for c in clips] if ordered else []
+        self._blocks = np.array(of_clips, np.int64).reshape(-1, 2)
 
-    def partner(self, clip: int, u: float) -> int:
-        """The clip that u in [0, 1) chooses, every one of other labels as likely; -1 where there is none."""
-        if self._clips[clip].labels not in self._blocks:
-            return -1
-        first, behind = self._blocks[self._clips[clip].labels]
+    def partner(self, clip: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """The clips that u in [0, 1) chooses, every one of other labels as likely; -1 where there is none.
+
+        Args:
+            clip: int64 [N]; u: float64 [N].
+        """
+        if not len(self._ordered):
+            return np.full(len(clip), -1)
+        first, behind = self._blocks[clip].T
         others = len(self._ordered) - (behind - first)
-        if not others:
-            return -1
-        place = int(u * others)
-        return self._ordered[place if place < first else place + behind - first]
+        place = (u * others).astype(np.int64)
+        place += np.where(place < first, 0, behind - first)
+        return np.where(others > 0, self._ordered[np.minimum(place, len(self._ordered) - 1)], -1)
 
 
-def steps(u: float, values: range) -> int:
-    """One of evenly likely `values` for u in [0, 1)."""
-    return values[int(u * len(values))]
+def steps(u: np.ndarray, values: range) -> np.ndarray:
+    """One of evenly likely `values` for each u in [0, 1)."""
+    return values.start + (u * len(values)).astype(np.int64)
 
 
-def between(u: float, low: float, high: float) -> float:
+def between(u: Any, low: Any, high: Any) -> Any:
+    """Numbers or arrays, as `u` is."""
     return low + u * (high - low)
 
 
-def amplitude(level_db: float) -> float:
-    return float(10 ** (level_db / 20))
+def amplitude(level_db: Any) -> Any:
+    return 10 ** (level_db / 20)
 
 
-def level_db(rms: float) -> float:
-    return float(20 * np.log10(max(rms, 1e-6)))
+def level_db(rms: Any) -> Any:
+    return 20 * np.log10(np.maximum(rms, 1e-6))

@@ -12,6 +12,7 @@ import pytest
 from auricle_shared.errors import SettingsError
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack, PackWriter
+from auricle_shared.scene_window import NOTHING, Parts
 from auricle_shared.scenes import Placed, SceneSettings, SceneStreams, Window, render
 from auricle_shared.variation import PLAIN, ROOMS, AugmentSettings, Partners, Variation, mixing_gains
 
@@ -64,7 +65,7 @@ def starts(windows: list[Window], what: str = "events") -> list[Placed]:
 
 def test_nothing_is_changed_unless_it_is_set(events: Pack, room: Pack) -> None:
     windows = plan(events, room, AugmentSettings())
-    assert all(p.variation is PLAIN for w in windows for p in [*w.events, *w.background])
+    assert all(p.variation == PLAIN for w in windows for p in [*w.events, *w.background])
 
 
 @pytest.mark.parametrize("window_samples", [RATE // 2, 777, 3 * RATE])
@@ -132,10 +133,12 @@ def test_mixing_gains_by_hand() -> None:
 
 def test_partners_are_all_clips_of_other_labels_evenly(events: Pack) -> None:
     partners = Partners(events.clips, range(len(events)), BACKGROUND)
-    found = Counter(partners.partner(4, (k + 0.5) / 800) for k in range(800))
+    found = Counter(partners.partner(np.full(800, 4), (np.arange(800) + 0.5) / 800).tolist())
     assert found == {i: 100 for i in range(12) if i % 3 != 1}
-    assert partners.partner(12, 0.3) == -1, "background is not mixed"
-    assert Partners(events.clips, [0, 3, 12], BACKGROUND).partner(0, 0.5) == -1, "no other class is there"
+    assert partners.partner(np.array([12]), np.array([0.3])) == -1, "background is not mixed"
+    assert Partners(events.clips, [0, 3, 12], BACKGROUND).partner(np.array([0]), np.array([0.5])) == -1, (
+        "no other class is there"
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +164,7 @@ def test_only_the_trainer_plays_faster_or_in_a_room(events: Pack, room: Pack) ->
     for variation in (Variation(speed_percent=101), Variation(room=0)):
         part = Placed(0, 0, 0, 0, 100, 1.0, variation=variation)
         with pytest.raises(ValueError, match="faster or in a room"):
-            render(Window(0, np.ones(1, bool), np.zeros(1), [part], []), events, room, 1, RATE)
+            render(Window(0, np.ones(1, bool), np.zeros(1), Parts.of([part]), NOTHING), events, room, 1, RATE)
 
 
 def test_speeds_rooms_and_lengths(events: Pack, room: Pack) -> None:
@@ -235,7 +238,7 @@ def test_a_second_background_keeps_the_level_and_is_heard(events: Pack, room: Pa
         assert 20 * np.log10(second / first) == pytest.approx(-12.0, abs=0.01)
         begin = p.source_samples + v.other_shift_samples
         assert begin >= 0 and begin + p.length_samples <= room.clips[v.other].length_samples
-    audio = np.concatenate([render(replace(w, events=[]), events, room, 3, RATE) for w in windows], 1)
+    audio = np.concatenate([render(replace(w, events=NOTHING), events, room, 3, RATE) for w in windows], 1)
     level = 10 * np.log10(np.mean(audio.astype(np.float64) ** 2, axis=1))
     np.testing.assert_allclose(level, -40, atol=0.3)
 

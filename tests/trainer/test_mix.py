@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from auricle_shared.pack import Pack
+from auricle_shared.scene_window import NOTHING
 from auricle_shared.scenes import SceneSettings, SceneStreams, Window, render
 from auricle_shared.variation import AugmentSettings
 from auricle_trainer.augment.room import Rooms
@@ -126,7 +127,7 @@ def test_the_ratio_of_event_to_background_is_the_setting_also_at_other_speeds_an
     mixer = Mixer(tones, noise, augment, 5, CPU)
     ratios = []
     for w in planned(tones, noise, augment, 64000, 6, settings):
-        background = mixer.mix(replace(w, events=[]), 3, 64000).double()
+        background = mixer.mix(replace(w, events=NOTHING), 3, 64000).double()
         events = mixer.mix(w, 3, 64000).double() - background
         for p in w.events:
             if p.ends and p.source_samples == 0:

@@ -14,9 +14,10 @@ import torch
 
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Clip, Pack
+from auricle_shared.scene_window import NOTHING, Parts
 from auricle_shared.scenes import LONG_AGO, Placed, SceneSettings, SceneStreams, Window
 from auricle_shared.variation import Variation
-from auricle_trainer.batches.targets import Targets, make_targets
+from auricle_trainer.batches.targets import ClipLabels, Targets, make_targets
 
 HOP, FRAMES = 10, 20
 DOG, CAT, ROOM, BOTH, NONE = range(5)
@@ -33,8 +34,8 @@ def asked(
     classes: tuple[str, ...] = CLASSES,
     several: bool = False,
 ) -> Targets:
-    window = Window(0, np.zeros(1, bool), np.array([ended]), list(events), [])
-    return make_targets(window, PACK, classes, several, 1, HOP * FRAMES, HOP, evidence, release)
+    window = Window(0, np.zeros(1, bool), np.array([ended]), Parts.of(events), NOTHING)
+    return make_targets(window, ClipLabels(PACK, classes, several), 1, HOP * FRAMES, HOP, evidence, release)
 
 
 def drawn(targets: Targets, stream: int = 0) -> str:
@@ -151,7 +152,8 @@ def test_what_is_asked_of_a_frame_does_not_depend_on_the_window(window_frames: i
     def background(frames: int) -> np.ndarray:
         streams = SceneStreams(pack, [0, 1, 2], pack, [0], settings, 4, frames * HOP, seed=2)
         windows = [streams.next_window() for _ in range(2000 // frames)]
-        parts = [make_targets(w, pack, CLASSES, False, 4, frames * HOP, HOP, 50, 60).background for w in windows]
+        labels = ClipLabels(pack, CLASSES, False)
+        parts = [make_targets(w, labels, 4, frames * HOP, HOP, 50, 60).background for w in windows]
         return torch.cat(parts, 1).numpy()
 
     whole, cut = background(2000), background(window_frames)

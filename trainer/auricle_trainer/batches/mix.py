@@ -6,7 +6,7 @@ a part of the plan  ->  one or two voices (mixed clips)  ->  speed  ->  room  ->
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from auricle_shared.pack import Pack
-from auricle_shared.scenes import Placed, Window, render
+from auricle_shared.scene_window import Parts, Window, render
 from auricle_shared.variation import AugmentSettings
 from auricle_trainer.augment.room import Rooms, reverberate
 from auricle_trainer.augment.speed import play
@@ -49,25 +49,30 @@ class Voices:
         return Voices(**{name: values[chosen] for name, values in self.__dict__.items()})
 
 
-def voices(parts: Sequence[Placed], pack: Pack) -> Voices:
-    """A voice for every part, and another for a second clip that sounds with it."""
-    rows = [voice for p in parts for voice in _voices_of(p, pack)]
-    table = np.array([row[:-1] for row in rows], np.int64).reshape(-1, 8)
-    gain = np.array([row[-1] for row in rows], np.float32) / np.float32(FULL_SCALE)
-    stream, start, count, first, low, high, percent, room = table.T.copy()
-    return Voices(stream, start, count, first, low, high, percent, room, gain)
+def voices(parts: Parts, offsets: np.ndarray, lengths: np.ndarray) -> Voices:
+    """A voice for every part, and another for each second clip that sounds with it.
 
-
-def _voices_of(p: Placed, pack: Pack) -> Iterator[tuple[float, ...]]:
-    v = p.variation
-    heard = [(p.clip, 0, p.gain)]
-    if v.other >= 0:
-        heard.append((v.other, v.other_shift_samples, v.other_gain))
-    for number, shift, gain in heard:
-        clip = pack.clips[number]
-        low, high = clip.offset_samples, clip.offset_samples + clip.length_samples
-        first = p.source_samples + shift
-        yield p.stream, p.start_samples, p.length_samples, first, low, high, v.speed_percent, v.room, gain
+    Args:
+        offsets, lengths: int64, where each clip of the pack lies.
+    """
+    table = parts.table
+    both = table[table["other"] >= 0]
+    rows = np.concatenate([table, both])
+    clip = np.concatenate([table["clip"], both["other"]])
+    shift = np.concatenate([np.zeros(len(table), np.int64), both["other_shift_samples"]])
+    gain = np.concatenate([table["gain"], both["other_gain"]]) / FULL_SCALE
+    low = offsets[clip]
+    return Voices(
+        stream=rows["stream"],
+        start=rows["start_samples"],
+        count=rows["length_samples"],
+        first=rows["source_samples"] + shift,
+        low=low,
+        high=low + lengths[clip],
+        percent=rows["speed_percent"],
+        room=rows["room"],
+        gain=gain.astype(np.float32),
+    )
 
 
 class Mixer:
@@ -80,6 +85,7 @@ class Mixer:
     def __init__(self, pack: Pack, background: Pack, augment: AugmentSettings, seed: int, device: torch.device) -> None:
         self._packs = (background, pack)
         self._samples = tuple(_tensor(p, device) for p in self._packs)
+        self._places = tuple(places(p) for p in self._packs)
         self._rooms = Rooms(augment, pack.rate_hz, seed, device) if augment.room else None
         self._device = device
 
@@ -87,8 +93,9 @@ class Mixer:
         """float32 [B, samples], limited to full scale as a converter does."""
         tiles = -(-window_samples // TILE)
         audio = torch.zeros(streams, tiles * TILE, device=self._device)
-        for pack, samples, parts in zip(self._packs, self._samples, (window.background, window.events), strict=True):
-            heard = voices(parts, pack)
+        planned = (window.background, window.events)
+        for samples, where, parts in zip(self._samples, self._places, planned, strict=True):
+            heard = voices(parts, *where)
             plain = (heard.percent == 100) & (heard.room < 0)
             as_recorded, varied = heard[plain], heard[~plain]
             _add(audio, samples, as_recorded.low + as_recorded.first, as_recorded.high, as_recorded)
@@ -108,6 +115,11 @@ class Mixer:
             wet = heard[echoes]
             sound, begin = reverberate(played, begin[echoes], low[echoes], wet.count, wet.room, self._rooms)
             _add(audio, sound, begin, begin + wet.count, wet)
+
+
+def places(pack: Pack) -> tuple[np.ndarray, np.ndarray]:
+    """Offset and length of every clip, int64."""
+    return np.array([c.offset_samples for c in pack.clips]), np.array([c.length_samples for c in pack.clips])
 
 
 def _add(audio: Tensor, samples: Tensor, begin: np.ndarray, high: np.ndarray, heard: Voices) -> None:

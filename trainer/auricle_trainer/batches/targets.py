@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack
-from auricle_shared.scenes import Placed, Window
+from auricle_shared.scene_window import Window
 
 
 @dataclass
@@ -30,6 +29,12 @@ class Targets:
     allowed: Tensor
     """bool [B, F, C]: classes that a frame of an event, or soon after one, may say; none where nothing is asked"""
     multi_label: bool
+    weights: Tensor = field(default_factory=lambda: torch.ones(0))
+    """float32 [E]: 1 for an event, 0 for a row that only fills up"""
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(self.stream):
+            self.weights = torch.ones(len(self.stream), device=self.stream.device)
 
     def to(self, device: torch.device) -> Targets:
         return self._changed(lambda tensor: tensor.to(device, non_blocking=True))
@@ -37,17 +42,63 @@ class Targets:
     def pin_memory(self) -> Targets:
         return self._changed(lambda tensor: tensor.pin_memory())
 
+    def filled(self, events: int) -> Targets:
+        """The same with rows of weight 0 up to `events`, and shares for labels: shapes that never change.
+
+        A row that only fills up names the first stream's first frame, so that its loss is a number.
+        """
+        missing = events - len(self.stream)
+        labels = self.labels
+        if labels.ndim == 1:
+            labels = torch.nn.functional.one_hot(labels, self.allowed.shape[-1]).float()
+        pad = torch.nn.functional.pad
+        counts = pad(self.counts, (0, 0, 0, missing))
+        counts[len(self.stream) :, 0] = 1.0
+        return Targets(
+            pad(self.stream, (0, missing)),
+            counts,
+            pad(labels, (0, 0, 0, missing)),
+            self.background,
+            self.allowed,
+            self.multi_label,
+            pad(self.weights, (0, missing)),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "multi_label"}
+
     def _changed(self, change: Callable[[Tensor], Tensor]) -> Targets:
-        names = ("stream", "counts", "labels", "background", "allowed")
-        moved: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
-        return replace(self, **moved)
+        return Targets(multi_label=self.multi_label, **{n: change(tensor) for n, tensor in self.tensors().items()})
+
+
+class ClipLabels:
+    """What every clip of a pack is called, as rows of a table.
+
+    Args:
+        classes: labels in the order of the logits.
+    """
+
+    def __init__(self, pack: Pack, classes: Sequence[str], multi_label: bool) -> None:
+        self.multi_label = multi_label
+        self.table = np.zeros((len(pack.clips), len(classes)), np.float32)
+        place = {label: i for i, label in enumerate(classes)}
+        for i, clip in enumerate(pack.clips):
+            self.table[i, [place[label] for label in clip.labels if label in place]] = 1.0
+        self.background = np.array([clip.labels == (BACKGROUND,) for clip in pack.clips])
+
+    def shares(self, parts: np.ndarray) -> np.ndarray:
+        """float32 [N, C] of a window's parts: of mixed clips each one's share; of several labels at once the union."""
+        first, other = self.table[parts["clip"]], self.table[parts["other"]]
+        mixed = (parts["other"] >= 0)[:, None]
+        if self.multi_label:
+            return np.where(mixed, np.maximum(first, other), first)
+        share = parts["share"].astype(np.float32)[:, None]
+        return np.where(mixed, first * share + other * (1 - share), first)
 
 
 def make_targets(
     window: Window,
-    pack: Pack,
-    classes: Sequence[str],
-    multi_label: bool,
+    clips: ClipLabels,
     streams: int,
     window_samples: int,
     hop_samples: int,
@@ -60,52 +111,43 @@ def make_targets(
     yet may all the same say nothing else.
 
     Args:
-        classes: labels in the order of the logits.
         evidence_samples: an event that goes on past the window is asked for once this much of it was heard.
         release_samples: frames so soon after an event are no background yet, also where it ended in the window before.
     """
-    frames = window_samples // hop_samples
+    parts, frames = window.events.table, window_samples // hop_samples
     release = -(-release_samples // hop_samples)
+    shares = clips.shares(parts)
+    end = parts["start_samples"] + parts["length_samples"]
+    first, last = parts["start_samples"] // hop_samples, -(-end // hop_samples)  # one behind the event's last frame
+    heard = ~clips.background[parts["clip"]]
+    said = np.concatenate([shares > 0, np.ones((len(parts), 1), bool)], axis=1)[heard]
+    near = covered(parts["stream"][heard], first[heard], last[heard] + release, said, streams, frames)
     since_event = np.arange(frames) + -window.ended_samples[:, None] // hop_samples
-    background = since_event >= release
-    place = {label: i for i, label in enumerate(classes)}
-    allowed = np.zeros((streams, frames, len(classes)), bool)
-    asked: list[tuple[Placed, int, int]] = []
-    for p in window.events:
-        columns = [place[label] for label in _labels(p, pack) if label in place]
-        first = p.start_samples // hop_samples
-        last = -(-(p.start_samples + p.length_samples) // hop_samples)  # one behind the event's last frame
-        if pack.clips[p.clip].labels != (BACKGROUND,):
-            background[p.stream, first : last + release] = False
-            allowed[p.stream, first : last + release, columns] = True
-        heard = p.start_samples + p.length_samples - p.begun_samples
-        if p.ends or heard >= evidence_samples:
-            asked.append((p, first, last))
-    counts = np.zeros((len(asked), frames), np.float32)
-    for row, (_, first, last) in zip(counts, asked, strict=True):
-        row[first:last] = 1.0
-    allowed[background] = False  # the event was soon followed by a clip of background
-    labels = _label_tensor([p for p, _, _ in asked], pack, place, multi_label)
-    stream = torch.tensor([p.stream for p, _, _ in asked], dtype=torch.long)
-    outside, may = torch.from_numpy(background), torch.from_numpy(allowed)
-    return Targets(stream, torch.from_numpy(counts), labels, outside, may, multi_label)
+    asked = parts["ends"] | (end - parts["begun_samples"] >= evidence_samples)
+    place = np.arange(frames)
+    counts = (place >= first[asked, None]) & (place < last[asked, None])
+    labels = torch.from_numpy(shares[asked])
+    if not clips.multi_label and not (parts["other"][asked] >= 0).any():
+        labels = labels.argmax(-1)
+    return Targets(
+        stream=torch.from_numpy(parts["stream"][asked]),
+        counts=torch.from_numpy(counts.astype(np.float32)),
+        labels=labels,
+        background=torch.from_numpy((since_event >= release) & ~near[..., -1]),
+        allowed=torch.from_numpy(near[..., :-1]),
+        multi_label=clips.multi_label,
+    )
 
 
-def _labels(part: Placed, pack: Pack) -> tuple[str, ...]:
-    """What sounds in an event: the labels of its clip, and of the second one mixed with it."""
-    other = part.variation.other
-    return pack.clips[part.clip].labels + (pack.clips[other].labels if other >= 0 else ())
+def covered(
+    stream: np.ndarray, first: np.ndarray, behind: np.ndarray, what: np.ndarray, streams: int, frames: int
+) -> np.ndarray:
+    """bool [streams, frames, K]: whether any span of N says k there; a span covers the frames [first, behind).
 
-
-def _label_tensor(events: Sequence[Placed], pack: Pack, place: Mapping[str, int], multi_label: bool) -> Tensor:
-    """The events' labels as `Targets.labels`: of several at once the union, of mixed classes their shares."""
-    if not multi_label and all(p.variation.other < 0 for p in events):
-        return torch.tensor([place[pack.clips[p.clip].labels[0]] for p in events], dtype=torch.long)
-    labels = torch.zeros(len(events), len(place))
-    for row, p in zip(labels, events, strict=True):
-        if multi_label:
-            row[[place[label] for label in _labels(p, pack) if label in place]] = 1.0
-            continue
-        for label, share in zip(_labels(p, pack), (p.variation.share, 1 - p.variation.share), strict=False):
-            row[place[label]] = share
-    return labels
+    Args:
+        what: bool [N, K].
+    """
+    changes = np.zeros((streams, frames + 1, what.shape[1]), np.int32)
+    np.add.at(changes, (stream, first), what)
+    np.subtract.at(changes, (stream, np.minimum(behind, frames)), what)
+    return np.asarray(changes.cumsum(axis=1)[:, :-1] > 0)

@@ -19,7 +19,7 @@ from auricle_shared.scenes import SceneSettings, SceneStreams, Window
 from auricle_shared.variation import AugmentSettings
 
 from .mix import renderer
-from .targets import Targets, make_targets
+from .targets import ClipLabels, Targets, make_targets
 
 
 @dataclass
@@ -83,6 +83,7 @@ class Windows(Dataset[Batch]):
         self._plan = plan
         self._streams: SceneStreams | None = None
         self._render: Callable[[Window], Tensor] | None = None
+        self._labels: ClipLabels | None = None
         self._next = 0
 
     def __getitem__(self, number: int) -> Batch:
@@ -92,11 +93,10 @@ class Windows(Dataset[Batch]):
         self._next = number + 1
         plan, window = self._plan, self._streams.next_window()
         self._render = self._render or plan.renderer()
+        self._labels = self._labels or ClipLabels(plan.pack, plan.classes, plan.multi_label)
         targets = make_targets(
             window,
-            plan.pack,
-            plan.classes,
-            plan.multi_label,
+            self._labels,
             plan.streams,
             plan.window_samples,
             plan.hop_samples,

@@ -22,19 +22,14 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
         logits: [B, frames, C].
         targets: of the same window, on the same device.
     """
-    inside = logits[targets.stream]
-    pooled = clip_logits(torch, inside, targets.counts)
-    loss = _mean(_against(pooled, targets.labels, targets.multi_label, settings.label_smoothing))
+    pooled = clip_logits(torch, logits[targets.stream], targets.counts)
+    against = _against(pooled, targets.labels, targets.multi_label, settings.label_smoothing)
+    loss = _mean(against, targets.weights)
     if settings.frame_weight:
-        near = targets.allowed.any(-1)
-        wrong = _something_else(logits[near], targets.allowed[near], targets.multi_label)
-        loss = loss + settings.frame_weight * _mean(wrong)
-    outside = logits[targets.background]
-    if targets.multi_label:
-        nothing = torch.zeros_like(outside)
-    else:
-        nothing = torch.zeros(len(outside), dtype=torch.long, device=outside.device)
-    return loss + settings.background_weight * _mean(_against(outside, nothing, targets.multi_label))
+        wrong = _something_else(logits, targets.allowed, targets.multi_label)
+        loss = loss + settings.frame_weight * _mean(wrong, targets.allowed.any(-1))
+    outside = _nothing_said(logits, targets.multi_label)
+    return loss + settings.background_weight * _mean(outside, targets.background)
 
 
 def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tensor:
@@ -44,9 +39,14 @@ def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tenso
     """
     if multi_label:
         return (F.softplus(logits) * ~allowed).mean(-1)
-    right = allowed.clone()
-    right[:, 0] = True
-    return logits.logsumexp(-1) - logits.masked_fill(~right, -torch.inf).logsumexp(-1)
+    wrong = ~allowed
+    wrong[..., 0] = False
+    return logits.logsumexp(-1) - logits.masked_fill(wrong, -torch.inf).logsumexp(-1)
+
+
+def _nothing_said(logits: Tensor, multi_label: bool) -> Tensor:
+    """-log of the probability of background; with several labels at once the mean over all that are not said."""
+    return F.softplus(logits).mean(-1) if multi_label else logits.logsumexp(-1) - logits[..., 0]
 
 
 def _against(logits: Tensor, labels: Tensor, multi_label: bool, label_smoothing: float = 0.0) -> Tensor:
@@ -56,6 +56,6 @@ def _against(logits: Tensor, labels: Tensor, multi_label: bool, label_smoothing:
     return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
 
 
-def _mean(values: Tensor) -> Tensor:
-    """The mean, and 0 for a window without any."""
-    return values.sum() / max(1, values.numel())
+def _mean(values: Tensor, counted: Tensor) -> Tensor:
+    """The mean over what is counted, 0 where nothing is; no shape depends on the data, so a GPU is never waited for."""
+    return (values * counted).sum() / counted.sum().clamp(min=1)
