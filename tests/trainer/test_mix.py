@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from auricle_shared.variation import AugmentSettings
 from auricle_trainer.augment.room import Rooms
 from auricle_trainer.augment.speed import BLOCK, HALF, filters
 from auricle_trainer.batches.mix import Mixer
-from auricle_trainer.batches.rows import TILE, add_parts, ramps, read_rows
+from auricle_trainer.batches.rows import TILE, add_parts, add_tiles, ramps, read_rows
 
 CPU = torch.device("cpu")
 SETTINGS = SceneSettings(reset=0.0, gap_seconds=0.2)
@@ -159,13 +160,14 @@ def test_rows_are_what_a_loop_reads(dtype: torch.dtype, length: int) -> None:
         assert row.tolist() == [float(samples[k]) if a <= k < b else 0.0 for k in range(s, s + 9)]
 
 
-def test_parts_are_added_where_a_loop_adds_them() -> None:
+@pytest.mark.parametrize("add", [add_parts, add_tiles])
+def test_parts_are_added_where_a_loop_adds_them(add: Callable[..., None]) -> None:
     rng = np.random.default_rng(0)
     samples = torch.tensor(rng.standard_normal(9000), dtype=torch.float32)
     begin, count = rng.integers(0, 5000, 40), rng.integers(0, 4000, 40)
     row, start, gain = rng.integers(0, 3, 40), rng.integers(0, 6 * TILE - 4000, 40), rng.random(40, np.float32)
     found, wanted = torch.zeros(3, 6 * TILE), np.zeros((3, 6 * TILE))
-    add_parts(found, samples, begin, count, row, start, gain)
+    add(found, samples, begin, count, row, start, gain)
     for b, n, r, s, g in zip(begin, count, row, start, gain, strict=True):
         wanted[r, s : s + n] += samples[b : b + n].numpy() * g
     np.testing.assert_allclose(found, wanted, atol=1e-5)

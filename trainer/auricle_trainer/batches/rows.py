@@ -52,7 +52,8 @@ def add_parts(
     start: np.ndarray,
     gain: np.ndarray,
 ) -> None:
-    """Add parts of one long row of samples to places in many rows, tile by tile:
+    """Add parts of one long row of samples to places in many rows: on a CPU one after another, elsewhere all at once,
+    tile by tile:
 
         part                a b c d e f g h i
         audio    | . . . . | . . a b | c d e f | g h i . |         a tile begins at every bar
@@ -64,6 +65,22 @@ def add_parts(
         row, start: int64 [N], where its first sample goes.
         gain: float32 [N].
     """
+    if audio.device.type == "cpu":
+        _add_each(audio.numpy(), samples.numpy(), begin, count, row, start, gain)
+    else:
+        add_tiles(audio, samples, begin, count, row, start, gain)
+
+
+def add_tiles(
+    audio: Tensor,
+    samples: Tensor,
+    begin: np.ndarray,
+    count: np.ndarray,
+    row: np.ndarray,
+    start: np.ndarray,
+    gain: np.ndarray,
+) -> None:
+    """`add_parts` by few large operations, whatever the number of parts."""
     first = start // TILE
     tiles = np.where(count > 0, (start + count - 1) // TILE - first + 1, 0)
     if not tiles.sum():
@@ -74,6 +91,12 @@ def add_parts(
     rows *= torch.from_numpy(np.repeat(gain, tiles)).to(audio.device)[:, None]
     place = torch.from_numpy(np.repeat(row, tiles) * (audio.shape[1] // TILE) + tile).to(audio.device)
     audio.view(-1, TILE).index_add_(0, place, rows)
+
+
+def _add_each(audio: np.ndarray, samples: np.ndarray, *columns: np.ndarray) -> None:
+    """A part and its place stay in the processor's cache, which all parts at once do not."""
+    for begin, count, row, start, gain in zip(*(c.tolist() for c in columns), strict=True):
+        audio[row, start : start + count] += samples[begin : begin + count] * np.float32(gain)
 
 
 def ramps(counts: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from auricle_shared.settings import SpectrogramSettings
 from auricle_shared.spectrogram import SpectrogramConstants, constants, spectrogram
 
 from .arrays import TorchArrays
+from .fourier import fourier_spectrogram
 
 Augment = Callable[[Tensor], Tensor]
 
@@ -76,7 +77,10 @@ class Classifier(nn.Module):
     def features(self, joined: Tensor) -> Tensor:
         """Normalised features of audio with its tail: float32 also under autocast, and without a gradient."""
         with torch.no_grad(), torch.autocast(joined.device.type, enabled=False):
-            values = spectrogram(TorchArrays, joined.float(), self.front_end, self.settings)
+            if self.training and joined.device.type == "cpu":
+                values = fourier_spectrogram(joined.float(), self.settings)
+            else:
+                values = spectrogram(TorchArrays, joined.float(), self.front_end, self.settings)
             return (values - self.mean) / self.deviation
 
     def forward(self, audio: Tensor, state: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
