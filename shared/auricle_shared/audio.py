@@ -115,6 +115,18 @@ class AudioFile:
             raise DataError(f"{self.path} breaks off while being read ({error}).") from error
         return values.mean(axis=1) if self.channels > 1 else values[:, 0]
 
+    def part(self, first: int, count: int) -> np.ndarray:
+        """Samples first to first + count, mono float32; the next read goes on behind them.
+
+        Raises:
+            DataError: as `blocks`.
+        """
+        if self._wave is not None:
+            self._wave.setpos(first)
+        else:
+            self._sound.seek(first)
+        return next(self.blocks(count), np.zeros(0, np.float32))
+
     def close(self) -> None:
         (self._wave or self._sound).close()
 

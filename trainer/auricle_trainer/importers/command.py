@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ SHOWN_BROKEN = 20
     "--corrections", type=click.Path(path_type=Path), metavar="CSV", help="path,label: other labels; none drops."
 )
 @click.option(
+    "--negatives", type=click.Path(path_type=Path), metavar="FOLDER", help="Long recordings of none of the sounds."
+)
+@click.option(
     "--pickle-rate", "pickle_rate_hz", type=click.IntRange(1000, 768000), metavar="HZ", help="If the pickle says none."
 )
 @click.option("--esc10", is_flag=True, help="Of ESC-50 only the ten classes of ESC-10.")
@@ -41,6 +45,7 @@ def import_(
     split: str | None,
     seed: int,
     corrections: Path | None,
+    negatives: Path | None,
     pickle_rate_hz: int | None,
     esc10: bool,
     licence: str,
@@ -62,12 +67,16 @@ def import_(
     Labels and class folders named background, _background_, _background_noise_, background_noise, _silence_ or silence
     all become 'background': none of the sounds asked for.
 
+    With --negatives FOLDER, long recordings in which none of the sounds happens (people talking, a television, the
+    street) become clips of background of 4 s, so that training hears them as loud as the sounds themselves.
+
     Clips of one group (else of one speaker) never come on two sides of a split. A split or folds that SOURCE brings are
     kept; if it has train and test but no val, a tenth of train becomes val.
     """
     from .corrections import apply_corrections
     from .importing import import_source
-    from .source import Source, open_source
+    from .negatives import negative_clips
+    from .source import open_source
     from .splits import Shares
 
     shares = Shares.parse(split) if split else None
@@ -76,7 +85,11 @@ def import_(
     notes = []
     if corrections is not None:
         recordings, note = apply_corrections(found.recordings, corrections)
-        found, notes = Source(found.path, found.kind, recordings, found.licence), [note]
+        found, notes = replace(found, recordings=recordings), [note]
+    if negatives is not None:
+        pieces = negative_clips(negatives, keep_split=any(r.split for r in found.recordings))
+        found = replace(found, recordings=[*found.recordings, *pieces])
+        notes.append(f"{negatives} is in it as {len(pieces)} clips of background")
     with click.progressbar(length=len(found.recordings), label="Importing", file=sys.stderr) as bar:
         result = import_source(found, pack, rate_hz, shares, seed, licence, force, progress=lambda done: bar.update(1))
     result.notes[:0] = notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from auricle_shared.audio import MAX_RATE_HZ, MIN_RATE_HZ, read_audio, resample
+from auricle_shared.audio import MAX_RATE_HZ, MIN_RATE_HZ, AudioFile, read_audio, resample
 from auricle_shared.errors import DataError
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import to_int16
@@ -30,7 +30,6 @@ def decode(recording: Recording, rate_hz: int) -> np.ndarray:
     if BACKGROUND in recording.labels and len(recording.labels) > 1:
         raise DataError(f"is labelled {BACKGROUND} and something else at once")
     samples, own_hz = _read(recording)
-    samples = _cut(samples, own_hz, recording)
     peak = float(np.abs(samples).max())
     if peak > LOUDEST:
         raise DataError(f"has values up to {peak:g}; wanted -1 to 1 (full scale)")
@@ -43,10 +42,17 @@ def decode(recording: Recording, rate_hz: int) -> np.ndarray:
 
 
 def _read(recording: Recording) -> tuple[np.ndarray, int]:
-    if recording.samples is None:
-        assert recording.path is not None
+    if recording.path is None:
+        return _samples(recording)
+    if not recording.start_seconds and recording.end_seconds is None:
         return read_audio(recording.path)
+    with AudioFile(recording.path) as file:
+        return _part(file, recording), file.rate_hz
+
+
+def _samples(recording: Recording) -> tuple[np.ndarray, int]:
     samples, rate_hz = recording.samples, recording.rate_hz
+    assert samples is not None
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise DataError(f"has a rate of {rate_hz} Hz; wanted {MIN_RATE_HZ} to {MAX_RATE_HZ}")
     if not len(samples):
@@ -56,15 +62,15 @@ def _read(recording: Recording) -> tuple[np.ndarray, int]:
     return samples, rate_hz
 
 
-def _cut(samples: np.ndarray, rate_hz: int, recording: Recording) -> np.ndarray:
+def _part(file: AudioFile, recording: Recording) -> np.ndarray:
+    """Only what is asked for is read: of hours, many short parts may be wanted."""
+    length = file.length_samples / file.rate_hz
     start, end = recording.start_seconds, recording.end_seconds
-    if not start and end is None:
-        return samples
-    length = len(samples) / rate_hz
     end = length if end is None else end
     if end > length + END_TOLERANCE_SECONDS or start >= min(end, length):
         raise DataError(f"lasts {length:.2f} s; the part from {start:g} to {end:g} s is not in it")
-    part = samples[round(start * rate_hz) : round(end * rate_hz)]
+    first, last = round(start * file.rate_hz), round(end * file.rate_hz)
+    part = file.part(first, last - first) if last > first else np.zeros(0, np.float32)
     if not len(part):
-        raise DataError(f"the part from {start:g} to {end:g} s holds no sample at {rate_hz} Hz")
+        raise DataError(f"the part from {start:g} to {end:g} s holds no sample at {file.rate_hz} Hz")
     return part
