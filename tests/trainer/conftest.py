@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,3 +71,75 @@ def made_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             split = "val" if i >= 32 else "train"
             writer.add(samples.astype(np.float32), [("high", "low")[i % 2]], split=split, speaker=speaker)
     return folder
+
+
+class S3Server:
+    """moto's S3 on a port of its own, with one bucket; it counts what is written and can fall silent."""
+
+    BUCKET = "team"
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+
+        self._app = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._serve, threaded=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.requests: list[tuple[str, str]] = []
+        """(method, path) of all so far"""
+        self.writes_before_silence: int | None = None
+        """after so many writes nothing is answered until `speak` is set"""
+        self.speak = threading.Event()
+        self.silent = threading.Event()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _serve(self, environ: dict[str, Any], start: Any) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        self.requests.append((method, path))
+        if self.writes_before_silence is not None and len(self.written()) > self.writes_before_silence:
+            self.silent.set()
+            self.speak.wait(60)
+        return self._app(environ, start)
+
+    def written(self) -> list[str]:
+        return [path for method, path in self.requests if method == "PUT"]
+
+    def client(self) -> Any:
+        import boto3
+
+        return boto3.client("s3")
+
+    def listed(self) -> list[str]:
+        listed = self.client().list_objects_v2(Bucket=self.BUCKET)
+        return [entry["Key"] for entry in listed.get("Contents", [])]
+
+    def damage(self, key: str) -> None:
+        """Another byte in the middle, the same length."""
+        data = bytearray(self.client().get_object(Bucket=self.BUCKET, Key=key)["Body"].read())
+        data[len(data) // 2] ^= 1
+        self.client().put_object(Bucket=self.BUCKET, Key=key, Body=bytes(data))
+
+    def close(self) -> None:
+        self.speak.set()
+        self._server.shutdown()
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """An empty bucket 'team'; the environment leads every S3 client here and nowhere else."""
+    server = S3Server()
+    for name, value in (
+        ("AWS_ENDPOINT_URL", server.url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ):
+        monkeypatch.setenv(name, value)
+    urllib.request.urlopen(urllib.request.Request(f"{server.url}/moto-api/reset", method="POST"), timeout=60).close()
+    server.client().create_bucket(Bucket=server.BUCKET)
+    server.requests.clear()
+    yield server
+    server.close()
