@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 LIGHT_BIN := $(LIGHT_VENV)/bin
 PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml export/pyproject.toml
 PACKAGES := shared runtime trainer export
-SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1
+SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 git git-lfs
 DEMO_FLAGS := $(if $(QUICK),--quick)
 
 # Idle OpenMP threads must sleep: spinning makes training up to 12 times slower on a machine that does something else.
@@ -49,8 +49,9 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 	@echo "Environment: making $(VENV) (about 2 minutes and 1.5 GB with torch's CPU build)"
 	@$(call make_venv,$(VENV))
 	@echo "  [2/2] installing (torch is the large one)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' -e ./trainer -e ./export \
-		pytest pytest-timeout pytest-xdist hypothesis librosa sed_eval setuptools ruff mypy psutil | $(SHOW_PIP)
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic]' -e ./trainer -e ./export \
+		pytest pytest-timeout pytest-xdist hypothesis librosa sed_eval setuptools ruff mypy psutil \
+		'moto[s3]' flask flask-cors | $(SHOW_PIP)
 	@touch $@
 	@echo "  $(VENV) is ready; the command is $(BIN)/auricle"
 
@@ -58,7 +59,7 @@ $(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyprojec
 	@echo "Light environment: making $(LIGHT_VENV), as on a device (about half a minute, 0.2 GB)"
 	@$(call make_venv,$(LIGHT_VENV))
 	@echo "  [2/2] installing"
-	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' \
+	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio,store]' -e './runtime[cpu,mic]' \
 		pytest pytest-timeout hypothesis psutil | $(SHOW_PIP)
 	@touch $@
 
@@ -78,6 +79,12 @@ parity: setup  ## RUN=runs/gru [MODEL=...] [DATA=...]: compare checkpoint and mo
 .PHONY: listen
 listen: setup  ## MODEL=model.onnx [FLAGS=...]: tell what the microphone hears
 	@$(BIN)/auricle listen '$(MODEL)' $(FLAGS)
+
+.PHONY: lfs
+lfs: system-packages setup  ## URL=s3://team/models REPOSITORY=../our-models: a clone's large files in a bucket, by Git LFS
+	@$(call wanted,URL,make lfs URL=s3://team/models REPOSITORY=../our-models)
+	@$(call wanted,REPOSITORY,make lfs URL=s3://team/models REPOSITORY=../our-models)
+	@$(BIN)/auricle lfs setup '$(URL)' --repository '$(REPOSITORY)'
 
 .PHONY: test
 test:  ## install what the tests need and run all of them, also in an environment without torch
