@@ -27,7 +27,7 @@ class Bucket:
         except ImportError as error:
             raise SettingsError(f"S3 needs boto3 ({error}): pip install 'auricle-shared[lfs]'.") from error
         retries = {"max_attempts": ATTEMPTS, "mode": "standard"}
-        config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)  # type: ignore[arg-type]
+        config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)
         self._client = boto3.client("s3", config=config)
         self._bucket, self._prefix = place.netloc, place.path.strip("/")
 
