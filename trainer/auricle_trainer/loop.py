@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from .batches.workers import Batch
 from .config import Config
 from .losses.scene_loss import scene_loss
 from .models.classifier import Classifier
+from .monitor import SILENT, Monitor
 from .tracking import Progress
 
 
@@ -90,19 +90,28 @@ def augment(features: Tensor, config: Config, generator: torch.Generator) -> Ten
     return mask(features, config.mask, config.spectrogram.hop_seconds, generator)
 
 
-def train_step(state: TrainingState, batch: Batch, config: Config) -> Tensor:
+def train_step(state: TrainingState, batch: Batch, config: Config, monitor: Monitor = SILENT) -> Tensor:
     """One window of every stream: forward with the carried state, backward, update. Returns the loss, on the device."""
     model = state.model
     model.train()
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
-    logits, after = model(batch.audio, bank, partial(augment, config=config, generator=state.generator))
+
+    def changed(features: Tensor) -> Tensor:
+        features = augment(features, config, state.generator)
+        monitor.mark("features")
+        return features
+
+    logits, after = model(batch.audio, bank, changed)
     loss = scene_loss(logits, batch.targets, config.loss)
+    monitor.mark("forward")
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    monitor.mark("backward")
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)
     state.optimizer.step()
     if state.average is not None:
         follow(state.average, model, config.training.average, state.step)
+    monitor.mark("optimiser")
     state.bank = after.detach()
     state.step += 1
     return loss.detach()
@@ -127,21 +136,25 @@ def run(
     config: Config,
     after_epoch: Callable[[int, dict[str, float]], str],
     stop: Callable[[], bool],
+    monitor: Monitor = SILENT,
 ) -> None:
     """Train from state.step to `steps`.
 
     Args:
         after_epoch: called with the epoch's number and its figures; returns words for the progress line.
         stop: asked after every step; True ends training there.
+        monitor: told of every phase of every step.
     """
     progress = Progress(steps, "step")
     told = "first epoch"
     losses = torch.zeros((), device=state.bank.device)
     counted, begun = 0, time.monotonic()
     for batch in windows:
+        monitor.mark("data")
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, steps, config)
-        losses += train_step(state, batch, config)
+        losses += train_step(state, batch, config, monitor)
+        monitor.after_step(state.step)
         counted += 1
         progress.update(state.step, told)
         if state.step % steps_per_epoch == 0 or state.step == steps:
@@ -151,10 +164,12 @@ def run(
                 "train/loss": float(losses) / counted,
                 "train/learning_rate": learning_rate(state.step - 1, steps, config),
                 "train/audio_seconds_per_second": audio_seconds / seconds,
+                **monitor.epoch_figures(),
             }
             told = after_epoch(math.ceil(state.step / steps_per_epoch), figures)
             losses.zero_()
             counted, begun = 0, time.monotonic()
+            monitor.pause()
         if stop():
             break
     progress.close()

@@ -54,10 +54,15 @@ class Tracker:
         self._file.flush()
         os.fsync(self._file.fileno())
         for key, value in values.items():
-            if isinstance(value, (int, float)):
+            if isinstance(value, int | float):
                 self._board.add_scalar(key, value, step)
         for observer in self._observers:
             observer.log(step, values)
+
+    def board(self, step: int, values: dict[str, float]) -> None:
+        """Curves in TensorBoard alone: what changes from step to step."""
+        for key, value in values.items():
+            self._board.add_scalar(key, value, step)
 
     def picture(self, name: str, figure: Any, step: int) -> None:
         self._board.add_figure(name, figure, step, close=False)

@@ -36,6 +36,7 @@ from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_check
 from .config import Config
 from .loop import TrainingState, run
 from .metrics.plots import confusion_figure, curves_figure, save
+from .monitor import RunMonitor
 from .provenance import code_state, environment
 from .selection import Selection, select_clips
 from .synthetic_background import write_background_pack
@@ -64,12 +65,14 @@ def train(
     seed: int,
     resume: bool = False,
     observers: Sequence[Observer] = (),
+    profile: bool = False,
 ) -> Outcome:
     """Train a classifier and leave config, metrics, pictures and checkpoints in `folder`.
 
     Args:
         background: recordings that run on behind the events; None uses a synthetic one and says so.
         observers: told of the beginning, every epoch and the end; each may end training early.
+        profile: write torch's trace of some steps to folder/profile.
 
     Raises:
         DataError, SettingsError, ModelError: what was found, what was wanted.
@@ -123,7 +126,10 @@ def train(
         def ends() -> bool:
             return stop.wanted or any(observer.wants_stop() for observer in observers)
 
-        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, ends)
+        trace = folder / "profile" if profile else None
+        monitor = RunMonitor(device, config.training.streams, tracker.board, trace)
+        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, ends, monitor)
+        monitor.close()
     if state.step < steps:
         keeper.save(LAST)
     tracker.close()

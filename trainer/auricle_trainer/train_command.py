@@ -18,6 +18,7 @@ import click
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), show_default=True)
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Everything random comes from it.")
 @click.option("--threads", default=0, help="CPU threads; 0: one a core that no worker uses.")
+@click.option("--profile", is_flag=True, help="Write torch's trace of some steps to RUN/profile/trace.json.")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 def train(
     config: str,
@@ -28,6 +29,7 @@ def train(
     device: str,
     seed: int,
     threads: int,
+    profile: bool,
     resume: bool,
 ) -> None:
     """Train a classifier; CONFIG is a TOML file or a shipped name: conv_gru (the default), gru, gru_linear,
@@ -53,7 +55,7 @@ def train(
     rate_hz = settings.spectrogram.rate_hz
     pack = open_data(data, rate_hz)
     noise = open_data(background, rate_hz) if background else None
-    outcome = train_run(settings, pack, noise, folder, where, seed, resume)
+    outcome = train_run(settings, pack, noise, folder, where, seed, resume, profile=profile)
     if not outcome.finished:
         same = ["auricle", "train", config, "--data", str(data), "--run", str(folder)]
         same += ["--background", str(background)] if background else []
