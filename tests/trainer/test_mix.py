@@ -13,9 +13,10 @@ from auricle_shared.pack import Pack
 from auricle_shared.scene_window import NOTHING
 from auricle_shared.scenes import SceneSettings, SceneStreams, Window, render
 from auricle_shared.variation import AugmentSettings
-from auricle_trainer.augment.room import Rooms
+from auricle_trainer.augment.room import Rooms, room_samples
 from auricle_trainer.augment.speed import BLOCK, HALF, filters
-from auricle_trainer.batches.mix import Mixer
+from auricle_trainer.batches.excerpts import excerpt
+from auricle_trainer.batches.mix import Mixer, Planner, Sounds, resident
 from auricle_trainer.batches.rows import TILE, add_parts, add_tiles, ramps, read_rows
 
 CPU = torch.device("cpu")
@@ -23,6 +24,32 @@ SETTINGS = SceneSettings(reset=0.0, gap_seconds=0.2)
 EVERYTHING = AugmentSettings(
     mix=0.5, speed_low=0.85, speed_high=1.15, room=0.5, ambient=0.5, gain_low_db=-6.0, gain_high_db=6.0
 )
+
+
+class WindowMixer:
+    """From plan to audio, with the packs on the device or with excerpts of them."""
+
+    def __init__(
+        self,
+        tones: Pack,
+        noise: Pack,
+        augment: AugmentSettings,
+        seed: int,
+        device: torch.device,
+        excerpts: bool = False,
+    ) -> None:
+        self.packs, self.planner, self.excerpts = (noise, tones), Planner(tones, noise), excerpts
+        self.room_samples = room_samples(augment, tones.rate_hz)
+        self.mixer = Mixer(None if excerpts else resident(tones, noise, device), augment, tones.rate_hz, seed, device)
+        self.device = device
+
+    def mix(self, window: Window, streams: int, window_samples: int) -> torch.Tensor:
+        sounds = self.planner.sounds(window)
+        if self.excerpts:
+            heard = zip(self.packs, (sounds.background, sounds.events), strict=True)
+            (behind, background), (before, events) = (excerpt(p.samples, v, self.room_samples) for p, v in heard)
+            sounds = Sounds(background, events, (behind, before))
+        return self.mixer.mix(sounds.to(self.device), streams, window_samples)
 
 
 def planned(
@@ -33,7 +60,7 @@ def planned(
 
 
 def mixed(tones: Pack, noise: Pack, augment: AugmentSettings, window: int, windows: int) -> np.ndarray:
-    mixer = Mixer(tones, noise, augment, 5, CPU)
+    mixer = WindowMixer(tones, noise, augment, 5, CPU)
     found = [mixer.mix(w, 3, window) for w in planned(tones, noise, augment, window, windows)]
     return torch.cat(found, 1).numpy()
 
@@ -45,7 +72,7 @@ def mixed(tones: Pack, noise: Pack, augment: AugmentSettings, window: int, windo
 def test_without_speed_and_room_it_is_numpys_rendering(
     tones: Pack, noise: Pack, augment: AugmentSettings, window: int
 ) -> None:
-    mixer = Mixer(tones, noise, augment, 5, CPU)
+    mixer = WindowMixer(tones, noise, augment, 5, CPU)
     for w in planned(tones, noise, augment, window, 8):
         audio = mixer.mix(w, 3, window)
         assert audio.shape == (3, window) and audio.dtype == torch.float32
@@ -81,7 +108,7 @@ def test_a_slow_loop_agrees(tones: Pack, noise: Pack) -> None:
                 wanted[p.stream, p.start_samples : p.start_samples + len(y)] += y
     variations = [p.variation for p in plan.events]
     assert len(variations) > 4 and any(v.room >= 0 for v in variations) and any(v.other >= 0 for v in variations)
-    found = Mixer(tones, noise, EVERYTHING, 5, CPU).mix(plan, 3, window)
+    found = WindowMixer(tones, noise, EVERYTHING, 5, CPU).mix(plan, 3, window)
     np.testing.assert_allclose(found, np.clip(wanted, -1, 1), atol=2e-6)
 
 
@@ -100,7 +127,7 @@ def slow_speed(x: np.ndarray, percent: int) -> np.ndarray:
 def test_draws_are_the_streams_own(tones: Pack, noise: Pack) -> None:
     """One stream by itself sounds as it does beside others."""
     together = mixed(tones, noise, EVERYTHING, 8000, 4)
-    mixer = Mixer(tones, noise, EVERYTHING, 5, CPU)
+    mixer = WindowMixer(tones, noise, EVERYTHING, 5, CPU)
     scene = SceneStreams(
         tones,
         range(len(tones)),
@@ -125,7 +152,7 @@ def test_the_ratio_of_event_to_background_is_the_setting_also_at_other_speeds_an
     levels = {"snr_low_db": 12.0, "snr_high_db": 12.0, "clean": 0.0, "background_low_db": -45.0}
     settings = replace(SETTINGS, background_high_db=-45.0, **levels)
     augment = AugmentSettings(speed_low=0.85, speed_high=1.15, room=1.0, gain_low_db=-10.0, gain_high_db=10.0)
-    mixer = Mixer(tones, noise, augment, 5, CPU)
+    mixer = WindowMixer(tones, noise, augment, 5, CPU)
     ratios = []
     for w in planned(tones, noise, augment, 64000, 6, settings):
         background = mixer.mix(replace(w, events=NOTHING), 3, 64000).double()
@@ -138,9 +165,21 @@ def test_the_ratio_of_event_to_background_is_the_setting_also_at_other_speeds_an
     assert 10 * np.log10(np.mean(10 ** (np.array(ratios) / 10))) == pytest.approx(12.0, abs=0.7)
 
 
+@pytest.mark.parametrize("window", [777, 8000])
+def test_excerpts_of_the_packs_give_the_same_audio(tones: Pack, noise: Pack, window: int) -> None:
+    """And are not much more than what is heard, although the recordings are many times as long."""
+    whole = WindowMixer(tones, noise, EVERYTHING, 5, CPU)
+    excerpts = WindowMixer(tones, noise, EVERYTHING, 5, CPU, excerpts=True)
+    for w in planned(tones, noise, EVERYTHING, window, 60000 // window):
+        np.testing.assert_allclose(excerpts.mix(w, 3, window), whole.mix(w, 3, window), atol=1e-6)
+    sounds = excerpts.planner.sounds(w)
+    read, _ = excerpt(noise.samples, sounds.background, excerpts.room_samples)
+    assert sounds.background.count.sum() <= len(read) <= sounds.background.count.sum() + 400 * len(sounds.background)
+
+
 @pytest.mark.parametrize("kind", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
 def test_every_device_mixes_the_same(kind: str, tones: Pack, noise: Pack) -> None:
-    mixers = [Mixer(tones, noise, EVERYTHING, 5, torch.device(device)) for device in ("cpu", kind)]
+    mixers = [WindowMixer(tones, noise, EVERYTHING, 5, torch.device(device)) for device in ("cpu", kind)]
     for w in planned(tones, noise, EVERYTHING, 8000, 6):
         here, there = (mixer.mix(w, 3, 8000) for mixer in mixers)
         assert there.device.type == kind

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .augment.mask import mask
 from .augment.shift import draw_shift, shift
-from .batches.workers import Batch
+from .batches.batch import Batch
 from .config import Config
 from .losses.scene_loss import scene_loss
 from .models.classifier import Classifier

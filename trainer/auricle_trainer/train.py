@@ -26,10 +26,9 @@ from auricle_shared.evaluate import evaluate
 from auricle_shared.files import write_text
 from auricle_shared.metadata import BACKGROUND, ModelMetadata
 from auricle_shared.pack import Pack
-from auricle_shared.scenes import SceneStreams
 from auricle_shared.settings import EventSettings
 
-from .batches.workers import WindowPlan, batches
+from .batches.workers import MixedWindows, WindowPlan, batches
 from .calibrate import calibrate_run
 from .calibration_text import as_text as calibration_text
 from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
@@ -199,12 +198,8 @@ def new_state(config: Config, plan: WindowPlan, device: torch.device, seed: int)
 
 def normalisation_audio(plan: WindowPlan) -> Any:
     """Audio of the streams' first windows: the mean and deviation of the features come from it."""
-    streams: SceneStreams = plan.scene_streams()
-    render = plan.renderer()
-    audio = [render(streams.next_window()).numpy() for _ in range(NORMALISATION_WINDOWS)]
-    import numpy as np
-
-    return np.concatenate(audio, axis=1)
+    windows = MixedWindows(plan)
+    return torch.cat([windows[number].audio for number in range(NORMALISATION_WINDOWS)], 1).numpy()
 
 
 def make_metadata(

@@ -25,8 +25,7 @@ class Rooms:
     """
 
     def __init__(self, settings: AugmentSettings, rate_hz: int, seed: int, device: torch.device | None = None) -> None:
-        self.samples = max(1, round(KEPT_OF_RT60 * settings.rt60_high_seconds * rate_hz))
-        """length of a response"""
+        self.samples = room_samples(settings, rate_hz)
         drawn = [draw_room(settings, rate_hz, seed, number, self.samples) for number in range(ROOMS)]
         self.responses = torch.tensor(np.stack(drawn), dtype=torch.float32, device=device)
         self._spectra: dict[int, Tensor] = {}
@@ -36,6 +35,11 @@ class Rooms:
         if size not in self._spectra:
             self._spectra[size] = torch.fft.rfft(self.responses, n=size)
         return self._spectra[size]
+
+
+def room_samples(settings: AugmentSettings, rate_hz: int) -> int:
+    """Length of a room's response."""
+    return max(1, round(KEPT_OF_RT60 * settings.rt60_high_seconds * rate_hz))
 
 
 def draw_room(settings: AugmentSettings, rate_hz: int, seed: int, number: int, samples: int) -> np.ndarray:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from auricle_shared.pack import Pack
-from auricle_shared.scene_window import Parts, Window, render
+from auricle_shared.scene_window import Parts, Window
 from auricle_shared.variation import AugmentSettings
 from auricle_trainer.augment.room import Rooms, reverberate
 from auricle_trainer.augment.speed import play
@@ -75,27 +75,66 @@ def voices(parts: Parts, offsets: np.ndarray, lengths: np.ndarray) -> Voices:
     )
 
 
+@dataclass(frozen=True)
+class Sounds:
+    """What is heard in a window and, where it does not lie on the device, the samples themselves."""
+
+    background: Voices
+    events: Voices
+    samples: tuple[Tensor, Tensor] | None = None
+    """int16 [n] for each of the two: its voices' places count in it; None: in the packs"""
+
+    def pin_memory(self) -> Sounds:
+        return self._changed(lambda samples: samples.pin_memory())
+
+    def to(self, device: torch.device) -> Sounds:
+        return self._changed(lambda samples: samples.to(device, non_blocking=True))
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> Sounds:
+        if self.samples is None:
+            return self
+        background, events = self.samples
+        return replace(self, samples=(change(background), change(events)))
+
+
+class Planner:
+    """From a window's plan to its voices; knows where the clips of two packs lie and never reads them."""
+
+    def __init__(self, pack: Pack, background: Pack) -> None:
+        self._events, self._background = places(pack), places(background)
+
+    def sounds(self, window: Window) -> Sounds:
+        return Sounds(voices(window.background, *self._background), voices(window.events, *self._events))
+
+
 class Mixer:
-    """Renders windows of one pair of packs.
+    """Makes the audio of windows.
 
     Args:
-        seed: the rooms are drawn from it.
+        samples: all of the background's and of the events' samples, int16 [n], on `device`; None where every `Sounds`
+            brings its own.
+        augment, seed: the rooms are drawn from them.
     """
 
-    def __init__(self, pack: Pack, background: Pack, augment: AugmentSettings, seed: int, device: torch.device) -> None:
-        self._packs = (background, pack)
-        self._samples = tuple(_tensor(p, device) for p in self._packs)
-        self._places = tuple(places(p) for p in self._packs)
-        self._rooms = Rooms(augment, pack.rate_hz, seed, device) if augment.room else None
-        self._device = device
+    def __init__(
+        self,
+        samples: tuple[Tensor, Tensor] | None,
+        augment: AugmentSettings,
+        rate_hz: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._samples, self._device = samples, device
+        self._rooms = Rooms(augment, rate_hz, seed, device) if augment.room else None
 
-    def mix(self, window: Window, streams: int, window_samples: int) -> Tensor:
+    def mix(self, sounds: Sounds, streams: int, window_samples: int) -> Tensor:
         """float32 [B, samples], limited to full scale as a converter does."""
         tiles = -(-window_samples // TILE)
         audio = torch.zeros(streams, tiles * TILE, device=self._device)
-        planned = (window.background, window.events)
-        for samples, where, parts in zip(self._samples, self._places, planned, strict=True):
-            heard = voices(parts, *where)
+        found = sounds.samples or self._samples
+        if found is None:
+            raise ValueError("this mixer holds no packs: wanted sounds that bring their samples")
+        for samples, heard in zip(found, (sounds.background, sounds.events), strict=True):
             plain = (heard.percent == 100) & (heard.room < 0)
             as_recorded, varied = heard[plain], heard[~plain]
             _add(audio, samples, as_recorded.low + as_recorded.first, as_recorded.high, as_recorded)
@@ -106,7 +145,7 @@ class Mixer:
     def _lay_varied(self, audio: Tensor, samples: Tensor, heard: Voices) -> None:
         """Voices at other speeds, in rooms, or both."""
         echoes = heard.room >= 0
-        history = np.where(echoes, np.minimum(heard.first, self._rooms.samples - 1 if self._rooms else 0), 0)
+        history = room_history(heard, self._rooms.samples if self._rooms else 1)
         count = heard.count + history
         played, low = play(samples, heard.first - history, count, heard.low, heard.high, heard.percent)
         begin = low + history
@@ -128,18 +167,17 @@ def _add(audio: Tensor, samples: Tensor, begin: np.ndarray, high: np.ndarray, he
     add_parts(audio, samples, begin, count, heard.stream, heard.start, heard.gain)
 
 
-def renderer(
-    pack: Pack, background: Pack, augment: AugmentSettings, seed: int, streams: int, window_samples: int
-) -> Callable[[Window], Tensor]:
-    """What makes the audio of planned windows on the CPU, [B, samples]: NumPy's copies where nothing else is asked."""
-    if augment.copies_alone:
-        return lambda window: torch.from_numpy(render(window, pack, background, streams, window_samples))
-    mixer = Mixer(pack, background, augment, seed, torch.device("cpu"))
-    return lambda window: mixer.mix(window, streams, window_samples)
+def room_history(heard: Voices, room_samples: int) -> np.ndarray:
+    """Samples before a part that still sound in it, int64 [V]: a room's length, no more than the sound has."""
+    return np.where(heard.room >= 0, np.minimum(heard.first, room_samples - 1), 0)
+
+
+def resident(pack: Pack, background: Pack, device: torch.device) -> tuple[Tensor, Tensor]:
+    """All samples of background and events as a `Mixer` takes them; on the CPU they stay on disk until read."""
+    return _tensor(background, device), _tensor(pack, device)
 
 
 def _tensor(pack: Pack, device: torch.device) -> Tensor:
-    """All samples of a pack; on the CPU they stay on disk until they are read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the file cannot be written to; nobody does
         return torch.from_numpy(pack.samples).to(device)

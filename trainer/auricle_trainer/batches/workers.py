@@ -1,6 +1,11 @@
-"""Windows mixed by worker processes from memory-mapped packs, ahead of the training step.
+"""Windows planned by worker processes ahead of the training step, from memory-mapped packs.
 
-Every worker plans all windows (cheap) and mixes only its own (not cheap): which worker mixes a window changes nothing.
+Every worker plans all windows (cheap) and reads or mixes only its own (not cheap): which worker makes a window changes
+nothing. Where the audio is mixed depends on what trains:
+
+    a CPU                           workers mix                                        float32 audio
+    a GPU that the packs fit on     workers plan; the GPU mixes from its own int16     numbers alone
+    a GPU that they do not fit on   workers read what a window needs; the GPU mixes    int16 excerpts
 """
 
 from __future__ import annotations
@@ -8,35 +13,25 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from auricle_shared.pack import Pack
 from auricle_shared.scenes import SceneSettings, SceneStreams, Window
 from auricle_shared.variation import AugmentSettings
+from auricle_trainer.augment.room import room_samples
 
-from .mix import renderer
+from .ahead import look_ahead
+from .batch import Batch, Unmixed
+from .excerpts import excerpt
+from .mix import Mixer, Planner, Sounds, resident
 from .targets import ClipLabels, Targets, make_targets
 
-
-@dataclass
-class Batch:
-    number: int
-    audio: Tensor
-    """float32 [B, samples]"""
-    reset: Tensor
-    """bool [B]: streams that begin anew"""
-    targets: Targets
-
-    def pin_memory(self) -> Batch:
-        return Batch(self.number, self.audio.pin_memory(), self.reset.pin_memory(), self.targets.pin_memory())
-
-    def to(self, device: torch.device) -> Batch:
-        audio = self.audio.to(device, non_blocking=True)
-        return Batch(self.number, audio, self.reset.to(device, non_blocking=True), self.targets.to(device))
+RESIDENT_SHARE = 0.5
+"""Of a GPU's free memory that the packs may take."""
 
 
 @dataclass(frozen=True)
@@ -71,39 +66,67 @@ class WindowPlan:
             augment=self.augment,
         )
 
-    def renderer(self) -> Callable[[Window], Tensor]:
-        """What makes the audio of this plan's windows, float32 [B, samples]."""
-        return renderer(self.pack, self.background, self.augment, self.seed, self.streams, self.window_samples)
+    def mixer(self, device: torch.device, resident_packs: bool = True) -> Mixer:
+        samples = resident(self.pack, self.background, device) if resident_packs else None
+        return Mixer(samples, self.augment, self.pack.rate_hz, self.seed, device)
+
+    def targets(self, window: Window, labels: ClipLabels) -> Targets:
+        return make_targets(
+            window,
+            labels,
+            self.streams,
+            self.window_samples,
+            self.hop_samples,
+            self.evidence_samples,
+            self.release_samples,
+        )
 
 
-class Windows(Dataset[Batch]):
-    """Window `number` of the streams, for numbers that only grow."""
+class Windows(Dataset[Unmixed]):
+    """Window `number` of the streams, for numbers that only grow: an item is a whole batch.
 
-    def __init__(self, plan: WindowPlan) -> None:
-        self._plan = plan
+    Args:
+        read: whether a window brings its samples along.
+    """
+
+    def __init__(self, plan: WindowPlan, read: bool = False) -> None:
+        self._plan, self._read = plan, read
         self._streams: SceneStreams | None = None
-        self._render: Callable[[Window], Tensor] | None = None
-        self._labels: ClipLabels | None = None
         self._next = 0
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> Unmixed:
+        plan = self._plan
+        if self._streams is None:
+            self._planner = Planner(plan.pack, plan.background)
+            self._labels = ClipLabels(plan.pack, plan.classes, plan.multi_label)
         if self._streams is None or number < self._next:
-            self._streams = self._plan.scene_streams()
+            self._streams = plan.scene_streams()
         self._streams.skip_to(number)
         self._next = number + 1
-        plan, window = self._plan, self._streams.next_window()
-        self._render = self._render or plan.renderer()
-        self._labels = self._labels or ClipLabels(plan.pack, plan.classes, plan.multi_label)
-        targets = make_targets(
-            window,
-            self._labels,
-            plan.streams,
-            plan.window_samples,
-            plan.hop_samples,
-            plan.evidence_samples,
-            plan.release_samples,
-        )
-        return Batch(number, self._render(window), torch.from_numpy(window.reset), targets)
+        window = self._streams.next_window()
+        sounds = self._planner.sounds(window)
+        sounds = self._with_samples(sounds) if self._read else sounds
+        return Unmixed(number, sounds, torch.from_numpy(window.reset), plan.targets(window, self._labels))
+
+    def _with_samples(self, sounds: Sounds) -> Sounds:
+        plan = self._plan
+        room = room_samples(plan.augment, plan.pack.rate_hz)
+        behind, background = excerpt(plan.background.samples, sounds.background, room)
+        before, events = excerpt(plan.pack.samples, sounds.events, room)
+        return Sounds(background, events, (behind, before))
+
+
+class MixedWindows(Dataset[Batch]):
+    """The same windows as audio."""
+
+    def __init__(self, plan: WindowPlan) -> None:
+        self._plan, self._windows = plan, Windows(plan)
+        self._mixer: Mixer | None = None
+
+    def __getitem__(self, number: int) -> Batch:
+        cpu = torch.device("cpu")
+        self._mixer = self._mixer or self._plan.mixer(cpu)
+        return self._windows[number].mixed(self._mixer, self._plan.window_samples, cpu)
 
 
 def _first(items: list[Any]) -> Any:
@@ -118,17 +141,32 @@ def _prepare_worker(_: int) -> None:
 
 def batches(plan: WindowPlan, numbers: range, workers: int, device: torch.device) -> Iterator[Batch]:
     """The windows of `numbers` in order, on `device`."""
-    loader: DataLoader[Batch] = DataLoader(
-        Windows(plan),
+    if device.type != "cuda":
+        yield from _loader(MixedWindows(plan), numbers, workers, pin=False)
+        return
+    fits = fits_on(plan, device)
+    finish: Callable[[Unmixed], Batch] = partial(
+        Unmixed.mixed, mixer=plan.mixer(device, fits), window_samples=plan.window_samples, device=device
+    )
+    yield from look_ahead(_loader(Windows(plan, read=not fits), numbers, workers, pin=True), finish, device)
+
+
+def fits_on(plan: WindowPlan, device: torch.device) -> bool:
+    """Whether the packs may live in the GPU's memory."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return plan.pack.samples.nbytes + plan.background.samples.nbytes <= RESIDENT_SHARE * free
+
+
+def _loader(windows: Dataset[Any], numbers: range, workers: int, pin: bool) -> DataLoader[Any]:
+    return DataLoader(
+        windows,
         batch_size=1,
         sampler=list(numbers),
         collate_fn=_first,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        pin_memory=device.type == "cuda",
+        pin_memory=pin,
         worker_init_fn=_prepare_worker,
         multiprocessing_context="spawn" if workers else None,
         generator=torch.Generator(),  # the loader draws a seed at its start; a resumed run must not lose one of its own
     )
-    for batch in loader:
-        yield batch.to(device)
