@@ -74,7 +74,7 @@ def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityR
     classifier, metadata, _ = restore(load_checkpoint(chosen))
     candidate = OnnxScorer(model, provider="cpu")
     found, wanted = candidate.metadata, metadata
-    for name in ("labels", "spectrogram", "state_size", "activation"):
+    for name in ("labels", "spectrogram", "state_size", "activation", "embedding_size"):
         if getattr(found, name) != getattr(wanted, name):
             raise ModelError(
                 f"{model} is not made from {chosen}: its {name} is {getattr(found, name)}, "

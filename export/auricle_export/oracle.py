@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -27,6 +26,10 @@ class NumpyArrays:
     @staticmethod
     def relu(x: np.ndarray) -> np.ndarray:
         return np.maximum(x, 0.0)
+
+    @staticmethod
+    def unit_length(x: np.ndarray) -> np.ndarray:
+        return x / np.sqrt((x * x).sum(-1, keepdims=True))
 
     @staticmethod
     def convolve(layer: Convolution, norm: Norm | None, x: np.ndarray) -> np.ndarray:
@@ -78,9 +81,12 @@ class NumpyScorer:
         self._model, self.metadata = model, metadata
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
-        network_forward: Any = self._model.step
-        logits, after = network_forward(NumpyArrays, number, audio.astype(np.float64), state.astype(np.float64))
-        return ScoredFrames(logits, frame_scores(logits, self.metadata.activation, self.metadata.temperature), after)
+        return self.embed(audio, state)._replace(embedding=None)
+
+    def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        found = self._model.step(NumpyArrays, number, audio.astype(np.float64), state.astype(np.float64))
+        scores = frame_scores(found.logits, self.metadata.activation, self.metadata.temperature)
+        return ScoredFrames(found.logits, scores, found.state, found.embedding)
 
 
 def number(value: Tensor) -> np.ndarray:

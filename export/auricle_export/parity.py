@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from auricle_shared.pack import Pack, to_float
 from auricle_shared.scorer import ScoredFrames, Scorer, zero_state
 from auricle_shared.spectrogram import pad_to_hop
 
-BOUNDS = {"logits": 1e-4, "scores": 1e-5, "state": 1e-5}
+BOUNDS = {"logits": 1e-4, "scores": 1e-5, "state": 1e-5, "embedding": 1e-5}
 ROUNDING_FACTOR, MOST_OVER_BOUND = 3.0, 10.0
 """Two right programs in float32 differ by their rounding. Where torch's own rounding, seen against float64 on the same
 audio, comes near a bound, three times that rounding is allowed, and never more than ten times the bound."""
@@ -32,22 +32,23 @@ class Difference:
     logits: float = 0.0
     scores: float = 0.0
     state: float = 0.0
+    embedding: float = 0.0
 
     def note(self, a: ScoredFrames, b: ScoredFrames) -> None:
-        self.logits = max(self.logits, _largest(a.logits - b.logits))
-        self.scores = max(self.scores, _largest(a.scores - b.scores))
-        self.state = max(self.state, _largest(a.state - b.state))
+        for name in BOUNDS:
+            one, other = getattr(a, name), getattr(b, name)
+            if one is not None and other is not None:
+                setattr(self, name, max(getattr(self, name), _largest(one - other)))
 
     def join(self, other: Difference) -> None:
-        self.logits = max(self.logits, other.logits)
-        self.scores = max(self.scores, other.scores)
-        self.state = max(self.state, other.state)
+        for name in BOUNDS:
+            setattr(self, name, max(getattr(self, name), getattr(other, name)))
 
     def within(self, bounds: dict[str, float]) -> bool:
         return all(value <= bounds[key] for key, value in self.to_dict().items())
 
     def to_dict(self) -> dict[str, float]:
-        return {"logits": self.logits, "scores": self.scores, "state": self.state}
+        return asdict(self)
 
 
 @dataclass
@@ -71,12 +72,13 @@ class ParityReport:
         return all(d.within(self.bounds) for d in self.checks.values()) and not self.warnings
 
     def to_dict(self) -> dict[str, Any]:
-        worst = {key: max(d.to_dict()[key] for d in self.checks.values()) for key in ("logits", "scores", "state")}
+        worst = {key: max(d.to_dict()[key] for d in self.checks.values()) for key in BOUNDS}
         return {
             "passed": self.passed,
             "max_abs_error": worst["scores"],
             "logits_max_abs_error": worst["logits"],
             "state_max_abs_error": worst["state"],
+            "embedding_max_abs_error": worst["embedding"],
             "bounds": self.bounds,
             "rounding": self.rounding.to_dict(),
             "blocks": {name: d.to_dict() for name, d in self.checks.items()},
@@ -85,7 +87,7 @@ class ParityReport:
         }
 
     def as_text(self) -> str:
-        lines = [f"{'what':34}  logits    scores    state"]
+        lines = [f"{'what':34}  logits    scores    state     embedding"]
         for name, d in self.checks.items():
             lines.append(_row(name, d.to_dict()) + ("" if d.within(self.bounds) else "   <- too far apart"))
         lines.append(_row("rounding (torch against float64)", self.rounding.to_dict()))
@@ -97,7 +99,7 @@ class ParityReport:
 
 
 def _row(name: str, values: dict[str, float]) -> str:
-    return f"{name:34}  {values['logits']:.1e}   {values['scores']:.1e}   {values['state']:.1e}"
+    return f"{name:34}  " + "   ".join(f"{values[key]:.1e}" for key in BOUNDS)
 
 
 def compare(
@@ -175,10 +177,11 @@ def _difference(
     """Feed the same blocks to both, each carrying its own state."""
     hop, position, turn = a.metadata.hop_samples, 0, 0
     difference = Difference()
+    judge_a, judge_b = (x.embed if x.metadata.embedding_size else x for x in (a, b))
     state_a, state_b = zero_state(a.metadata, len(audio)), zero_state(b.metadata, len(audio))
     while position < audio.shape[1]:
         block = np.ascontiguousarray(audio[:, position : position + frames[turn % len(frames)] * hop])
-        from_a, from_b = a(block, state_a), b(block, state_b)
+        from_a, from_b = (run(block, state) for run, state in ((judge_a, state_a), (judge_b, state_b)))
         difference.note(from_a, from_b)
         if report is not None:
             report.largest_score = max(report.largest_score, float(from_b.scores.max()))

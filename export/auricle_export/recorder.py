@@ -5,8 +5,8 @@ node, with batch and length left open.
 
     graph = Recorder()
     audio = graph.input("audio", ["batch", "samples"])
-    logits, state = classifier.step(graph, graph.constant, audio, state)
-    graph.output("logits", logits, ["batch", "frames", 12])
+    found = classifier.step(graph, graph.constant, audio, state)
+    graph.output("logits", found.logits, ["batch", "frames", 12])
 """
 
 from __future__ import annotations
@@ -135,6 +135,9 @@ class Recorder:
 
     def relu(self, x: Node) -> Node:
         return self.add("Relu", [x], x.rank)
+
+    def unit_length(self, x: Node) -> Node:
+        return self.add("LpNormalization", [x], x.rank, axis=-1, p=2)
 
     # Layers.
 

@@ -1,4 +1,4 @@
-"""A classifier becomes one ONNX file: audio and state in; logits, scores and the next state out."""
+"""A classifier becomes one ONNX file: audio and state in; logits, scores, embedding and the next state out."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ def build_model(classifier: Classifier, metadata: ModelMetadata) -> onnx.ModelPr
     """The classifier as an ONNX model with open batch and length.
 
     Inputs: audio [batch, samples] (whole hops), state [batch, state_size], both float32. Outputs: logits and scores
-    [batch, frames, classes], next_state [batch, state_size].
+    [batch, frames, classes], next_state [batch, state_size]; with the head also embedding [batch, frames, size].
     """
     classifier.eval()
     graph = Recorder()
     size, classes = metadata.state_size, len(metadata.labels)
     audio = graph.input("audio", ["batch", "samples"])
     state = graph.input("state", ["batch", size])
-    logits, after = classifier.step(graph, graph.constant, audio, state)
+    logits, after, embedding = classifier.step(graph, graph.constant, audio, state)
     scaled = logits if metadata.temperature == 1.0 else logits * np.float32(1.0 / metadata.temperature)
     scores = graph.softmax(scaled) if metadata.activation == "softmax" else graph.sigmoid(scaled)
     graph.output("logits", logits, ["batch", "frames", classes])
     graph.output("scores", scores, ["batch", "frames", classes])
     graph.output("next_state", after, ["batch", size])
+    if embedding is not None:
+        graph.output("embedding", embedding, ["batch", "frames", metadata.embedding_size])
     return graph.model("auricle", metadata.to_strings())
 
 

@@ -17,7 +17,8 @@ from auricle_shared.scorer import ScoredFrames, zero_state
 
 INPUTS = ("audio", "state")
 OUTPUTS = ("logits", "scores", "next_state")
-"""Those that are computed at every call; `embedding` is left out, so a stream never pays for it."""
+EMBEDDING = "embedding"
+"""Computed by `embed` alone: a stream that does not ask for it never pays for it"""
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 WARNING_SEVERITY = 2
 """ONNX Runtime's log level from which messages are shown. A warning at every run tells of a broken export."""
@@ -45,6 +46,9 @@ class OnnxScorer:
         strings = self._session.get_modelmeta().custom_metadata_map
         self.metadata = ModelMetadata.from_strings(strings, str(self.path))
         self._hop = self.metadata.hop_samples
+        # Else ONNX Runtime runs every node at every call, also those that only an unwanted output needs.
+        self._wanted_nodes = _onnxruntime().RunOptions()
+        self._wanted_nodes.only_execute_path_to_fetches = bool(self.metadata.embedding_size)
         # The public `run` looks through its arguments once more at every call: 5 us in 100. Below it is the same call.
         self._run = getattr(self._session, "_sess", self._session).run
         self._check_names()
@@ -52,14 +56,26 @@ class OnnxScorer:
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         """Raises DataError for audio that is not [B, k * hop] float32 with k >= 1."""
+        self._check_length(audio)
+        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state}, self._wanted_nodes)
+        return ScoredFrames(logits, scores, next_state)
+
+    def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        """The same with the embedding; ModelError for a model without one."""
+        self._check_length(audio)
+        if not self.metadata.embedding_size:
+            raise ModelError(
+                f"{self.path} has no embedding. Wanted: a model of a config with one ('auricle train embedding')."
+            )
+        return ScoredFrames(*self._run((*OUTPUTS, EMBEDDING), {"audio": audio, "state": state}, None))
+
+    def _check_length(self, audio: np.ndarray) -> None:
         samples = audio.shape[-1]
         if not samples or samples % self._hop:  # on 0 samples, ONNX Runtime's GRU would abort the whole process
             raise DataError(
                 f"A block of {samples} samples was given to the model; wanted a multiple of {self._hop}, at least one. "
                 "StreamingClassifier takes blocks of any size."
             )
-        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state}, None)
-        return ScoredFrames(logits, scores, next_state)
 
     @property
     def runtime_version(self) -> str:
@@ -74,29 +90,32 @@ class OnnxScorer:
 
     def _check_names(self) -> None:
         found = self.shapes()
-        missing = [n for n in INPUTS if n not in found["inputs"]] + [n for n in OUTPUTS if n not in found["outputs"]]
+        outputs = (*OUTPUTS, EMBEDDING) if self.metadata.embedding_size else OUTPUTS
+        missing = [n for n in INPUTS if n not in found["inputs"]] + [n for n in outputs if n not in found["outputs"]]
         extra = [n for n in found["inputs"] if n not in INPUTS]
         if missing or extra:
             raise ModelError(
                 f"{self.path} has the inputs {', '.join(found['inputs'])} and the outputs "
-                f"{', '.join(found['outputs'])}; wanted {', '.join(INPUTS)} and {', '.join(OUTPUTS)}. "
+                f"{', '.join(found['outputs'])}; wanted {', '.join(INPUTS)} and {', '.join(outputs)}. "
                 "Export the run again."
             )
 
     def _check_one_frame(self) -> None:
         """Score one hop of silence: the graph must do what the metadata say. It also warms up for the first block."""
         meta = self.metadata
+        judge = self.embed if meta.embedding_size else self
         try:
-            found = self(np.zeros((1, self._hop), np.float32), zero_state(meta))
+            found = judge(np.zeros((1, self._hop), np.float32), zero_state(meta))
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelError(f"{self.path} cannot be run ({_first_line(error)}). Export the run again.") from error
         frame = (1, 1, len(meta.labels))
-        wanted = (frame, frame, (1, meta.state_size))
-        shapes = tuple(values.shape for values in found)
+        wanted = [frame, frame, (1, meta.state_size)] + [(1, 1, meta.embedding_size)] * bool(meta.embedding_size)
+        shapes = [values.shape for values in found if values is not None]
         if shapes != wanted:
             raise ModelError(
-                f"{self.path} gives {', '.join(OUTPUTS)} of the shapes {shapes} for one hop of audio; its metadata "
-                f"promise {wanted} ({len(meta.labels)} labels, state size {meta.state_size}). Export the run again."
+                f"{self.path} gives outputs of the shapes {shapes} for one hop of audio; its metadata promise {wanted} "
+                f"({len(meta.labels)} labels, state size {meta.state_size}, embedding size {meta.embedding_size}). "
+                "Export the run again."
             )
 
 

@@ -26,10 +26,17 @@ class Order:
         turn, place = np.divmod(n, count)
         if count == 1:
             return self._members(0, turn)
-        chosen = self._dealt(turn, place, count, salt=1)
-        found = np.empty_like(n)
-        for number in np.unique(chosen).tolist():
-            of_class = chosen == number
+        return self._one_each(self._dealt(turn, place, count, salt=1), turn)
+
+    def of_groups(self, groups: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """The n-th clips (int64 [N]) of the classes that an endless shuffled list of classes has at places `groups`."""
+        count = len(self._classes)
+        return self._one_each(self._dealt(*np.divmod(groups, count), count, salt=1), n)
+
+    def _one_each(self, classes: np.ndarray, turn: np.ndarray) -> np.ndarray:
+        found = np.empty_like(turn)
+        for number in np.unique(classes).tolist():
+            of_class = classes == number
             found[of_class] = self._members(number, turn[of_class])
         return found
 

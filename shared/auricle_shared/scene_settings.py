@@ -35,6 +35,9 @@ class SceneSettings:
     """share of streams that begin with an event, the others with a pause"""
     balance: str = "natural"
     """'natural': every clip equally often; 'balanced': every class equally often"""
+    clips_per_class: int = 0
+    """streams side by side that hear the same class in a window, for losses that compare clips; 0: each its own.
+    Only with balance = 'balanced'"""
 
     def __post_init__(self) -> None:
         for what in ("snr", "background", "gain"):
@@ -53,3 +56,10 @@ class SceneSettings:
             raise SettingsError(f"scenes.piece_seconds is {self.piece_seconds}; it must be above 0.")
         if self.balance not in ("natural", "balanced"):
             raise SettingsError(f"scenes.balance is {self.balance!r}; it must be 'natural' or 'balanced'.")
+        if not 0 <= self.clips_per_class <= 1000:
+            raise SettingsError(f"scenes.clips_per_class is {self.clips_per_class}; wanted between 0 and 1000.")
+        if self.clips_per_class and self.balance != "balanced":
+            raise SettingsError(
+                f"scenes.clips_per_class = {self.clips_per_class} and scenes.balance = {self.balance!r}: several clips "
+                "of a class at once need balance = 'balanced'."
+            )

@@ -171,13 +171,22 @@ class SceneStreams:
             return
         numbers, start = self._event[streams], self._next_start[streams]
         self._event[streams] += 1
-        clips = self._clips[self._order[numbers * self._all_streams + self._streams[streams]]]
+        clips = self._clips[self._choose(streams, numbers)]
         new = np.zeros(len(streams), COLUMNS)
         new["stream"], new["clip"], new["start_samples"], new["begun_samples"] = streams, clips, start, start
         new["gain"] = self._event_gain(streams, numbers, clips)
         self._vary(new, streams, numbers)
         new["length_samples"] = -(-self._lengths[clips] * 100 // new["speed_percent"])
         self._events[streams], self._in_event[streams] = new, True
+
+    def _choose(self, streams: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Which of the clips are these streams' events number `numbers`."""
+        places, together = self._streams[streams], self.settings.clips_per_class
+        turns = numbers * self._all_streams + places
+        if not together:
+            return self._order[turns]
+        groups = -(-self._all_streams // together)
+        return self._order.of_groups(self._number * groups + places // together, turns)
 
     def _event_gain(self, streams: np.ndarray, numbers: np.ndarray, clips: np.ndarray) -> np.ndarray:
         """Gains that bring events to their drawn places over the background, limited to LOUDEST_DB."""

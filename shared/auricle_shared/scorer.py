@@ -24,6 +24,8 @@ class ScoredFrames(NamedTuple):
     """[B, k, C] float32, 0 to 1"""
     state: np.ndarray
     """[B, S] float32"""
+    embedding: np.ndarray | None = None
+    """[B, k, D] float32, each of unit length; only from `embed`"""
 
 
 class Scorer(Protocol):
@@ -34,6 +36,10 @@ class Scorer(Protocol):
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         """audio [B, k * hop] float32 in [-1, 1] with k >= 1, state [B, S]."""
+        ...
+
+    def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        """The same with the embedding, which a plain call does not compute. Only where embedding_size is not 0."""
         ...
 
 

@@ -65,9 +65,11 @@ class GRUSettings:
     """units a layer; up to 128 and a multiple of 8 where the GPU's fast kernel is wanted"""
     layers: int = 1
     dropout: float = 0.0
+    embedding: int = 0
+    """length of the embedding (auricle enroll needs one); 0: none"""
 
     def __post_init__(self) -> None:
-        _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9))
+        _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9), embedding=(0, 1024))
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ class ConvGRUSettings:
     kernel_frames: int = 3
     kernel_bands: int = 5
     stride_bands: int = 2
+    embedding: int = 0
+    """length of the embedding (auricle enroll needs one); 0: none"""
 
     def __post_init__(self) -> None:
-        _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9), kernel_frames=(2, 100))
-        _within("model", self, kernel_bands=(1, 1000), stride_bands=(1, 1000))
+        _within("model", self, hidden=(1, 4096), layers=(1, 16), dropout=(0.0, 0.9), embedding=(0, 1024))
+        _within("model", self, kernel_frames=(2, 100), kernel_bands=(1, 1000), stride_bands=(1, 1000))
         _positive("model.channels", self.channels)
 
 
@@ -97,9 +101,11 @@ class TCNSettings:
     dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
     """one block each: frames between the frames that it sees"""
     dropout: float = 0.0
+    embedding: int = 0
+    """length of the embedding (auricle enroll needs one); 0: none"""
 
     def __post_init__(self) -> None:
-        _within("model", self, channels=(1, 4096), kernel_frames=(2, 100), dropout=(0.0, 0.9))
+        _within("model", self, channels=(1, 4096), kernel_frames=(2, 100), dropout=(0.0, 0.9), embedding=(0, 1024))
         _positive("model.dilations", self.dilations)
 
 
@@ -162,6 +168,20 @@ class LossSettings:
         weight, seconds = (0.0, 1000.0), (0.0, 3600.0)
         _within("loss", self, evidence_seconds=seconds, release_seconds=seconds, label_smoothing=(0.0, 0.9))
         _within("loss", self, frame_weight=weight, background_weight=weight)
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """The triplet loss of an embedding head, beside the classification loss; without the head nothing of it is used."""
+
+    weight: float = 1.0
+    margin: float = 0.2
+    """by which another class must be less similar (cosine) than the own one"""
+    semi_hard: float = 0.3
+    """share of training with semi-hard triplets; afterwards those that multi-similarity mining finds, harder ones"""
+
+    def __post_init__(self) -> None:
+        _within("embedding", self, weight=(0.0, 1000.0), margin=(0.0, 2.0), semi_hard=(0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -231,6 +251,7 @@ class Config:
     mask: MaskSettings = field(default_factory=MaskSettings)
     shift: ShiftSettings = field(default_factory=ShiftSettings)
     loss: LossSettings = field(default_factory=LossSettings)
+    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     events: Mapping[str, EventSettings] = field(default_factory=dict)
@@ -264,6 +285,7 @@ class Config:
             "mask": MaskSettings,
             "shift": ShiftSettings,
             "loss": LossSettings,
+            "embedding": EmbeddingSettings,
             "training": TrainingSettings,
             "calibration": CalibrationSettings,
         }

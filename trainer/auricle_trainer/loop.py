@@ -15,6 +15,7 @@ from .augment.mask import mask
 from .augment.shift import draw_shift, shift
 from .batches.batch import Batch
 from .config import Config
+from .losses.embedding_loss import embedding_loss
 from .losses.scene_loss import scene_loss
 from .models.classifier import Classifier
 from .monitor import SILENT, Monitor
@@ -90,8 +91,14 @@ def augment(features: Tensor, config: Config, generator: torch.Generator) -> Ten
     return mask(features, config.mask, config.spectrogram.hop_seconds, generator)
 
 
-def train_step(state: TrainingState, batch: Batch, config: Config, monitor: Monitor = SILENT) -> Tensor:
-    """One window of every stream: forward with the carried state, backward, update. Returns the loss, on the device."""
+def train_step(
+    state: TrainingState, batch: Batch, config: Config, monitor: Monitor = SILENT, share_done: float = 0.0
+) -> Tensor:
+    """One window of every stream: forward with the carried state, backward, update. Returns the loss, on the device.
+
+    Args:
+        share_done: of the whole training, 0 to 1.
+    """
     model = state.model
     model.train()
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
@@ -101,8 +108,11 @@ def train_step(state: TrainingState, batch: Batch, config: Config, monitor: Moni
         monitor.mark("features")
         return features
 
-    logits, after = model(batch.audio, bank, changed)
-    loss = scene_loss(logits, batch.targets, config.loss)
+    outputs = model(batch.audio, bank, changed)
+    loss = scene_loss(outputs.logits, batch.targets, config.loss)
+    if outputs.embedding is not None:
+        triplets = embedding_loss(outputs.embedding, batch.targets, config.embedding, share_done)
+        loss = loss + config.embedding.weight * triplets
     monitor.mark("forward")
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -112,7 +122,7 @@ def train_step(state: TrainingState, batch: Batch, config: Config, monitor: Moni
     if state.average is not None:
         follow(state.average, model, config.training.average, state.step)
     monitor.mark("optimiser")
-    state.bank = after.detach()
+    state.bank = outputs.state.detach()
     state.step += 1
     return loss.detach()
 
@@ -153,7 +163,7 @@ def run(
         monitor.mark("data")
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate(state.step, steps, config)
-        losses += train_step(state, batch, config, monitor)
+        losses += train_step(state, batch, config, monitor, state.step / steps)
         monitor.after_step(state.step)
         counted += 1
         progress.update(state.step, told)

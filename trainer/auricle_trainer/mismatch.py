@@ -171,5 +171,6 @@ def judged(scorer: TorchScorer, pack: Pack, clips: list[int], features: Features
         with torch.inference_mode():
             state = torch.zeros(len(found), int(model.network.state_size))  # type: ignore[arg-type]
             values, _ = model.network(TorchArrays, (block - model.mean) / model.deviation, state)
-        logits += [v[: len(f)].numpy() for v, f in zip(values, found, strict=True)]
+            found_logits = model.network.logits(TorchArrays, values)
+        logits += [v[: len(f)].numpy() for v, f in zip(found_logits, found, strict=True)]
     return judge(scorer.metadata, [pack.clips[i] for i in clips], pack.labels, logits)

@@ -22,15 +22,23 @@ class TorchScorer:
         self.model, self.metadata = model, metadata
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        return self.embed(audio, state)._replace(embedding=None)
+
+    def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         device = self.model.mean.device
         training = self.model.training
         self.model.eval()
         with torch.inference_mode():
-            logits, after = self.model(torch.from_numpy(audio).to(device), torch.from_numpy(state).to(device))
+            found = self.model(torch.from_numpy(audio).to(device), torch.from_numpy(state).to(device))
         self.model.train(training)
-        values = logits.float().cpu().numpy()
-        scores = frame_scores(values, self.metadata.activation, self.metadata.temperature)
-        return ScoredFrames(values, scores, after.float().cpu().numpy())
+        logits, after = _numpy(found.logits), _numpy(found.state)
+        scores = frame_scores(logits, self.metadata.activation, self.metadata.temperature)
+        return ScoredFrames(logits, scores, after, None if found.embedding is None else _numpy(found.embedding))
+
+
+def _numpy(values: torch.Tensor) -> np.ndarray:
+    found: np.ndarray = values.float().cpu().numpy()
+    return found
 
 
 def open_if_checkpoint(path: Path) -> TorchScorer | None:

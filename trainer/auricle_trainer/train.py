@@ -212,6 +212,7 @@ def make_metadata(
         spectrogram=config.spectrogram,
         state_size=state.model.state_size,
         events={label: config.events.get(label, default) for label in plan.classes if label != BACKGROUND},
+        embedding_size=config.model.embedding,
         report_as=dict(config.data.report_as),
         provenance={
             "run_id": uuid.uuid4().hex[:12],

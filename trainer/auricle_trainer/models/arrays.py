@@ -44,6 +44,11 @@ class TorchArrays:
         return y
 
     @staticmethod
+    def unit_length(x: Tensor) -> Tensor:
+        """Along the last axis; zeros stay zeros."""
+        return nn.functional.normalize(x, dim=-1)
+
+    @staticmethod
     def convolve(layer: Convolution, norm: Norm | None, x: Tensor) -> Tensor:
         """A convolution without padding, then a batch norm: [B, in, F, ...] -> [B, out, F', ...]."""
         y: Tensor = layer(x) if norm is None else norm(layer(x))

@@ -6,7 +6,7 @@ state [B, S]:   | audio tail (carry samples) | the network's own state |
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +17,20 @@ from auricle_shared.spectrogram import SpectrogramConstants, constants, spectrog
 
 from .arrays import TorchArrays
 from .fourier import fourier_spectrogram
+from .heads import Heads
 
 Augment = Callable[[Tensor], Tensor]
+
+
+class Outputs(NamedTuple):
+    """What a classifier says of F frames: tensors, or whatever the array namespace computes with."""
+
+    logits: Any
+    """[B, F, C]"""
+    state: Any
+    """[B, S], for the next call"""
+    embedding: Any = None
+    """[B, F, D], each of unit length; None for a network without the head"""
 
 
 class Classifier(nn.Module):
@@ -33,7 +45,7 @@ class Classifier(nn.Module):
     sines: Tensor
     mel: Tensor | None
 
-    def __init__(self, settings: SpectrogramSettings, network: nn.Module) -> None:
+    def __init__(self, settings: SpectrogramSettings, network: Heads) -> None:
         super().__init__()
         self.settings, self.network = settings, network
         values = constants(settings)
@@ -64,15 +76,19 @@ class Classifier(nn.Module):
         carry = self.settings.carry_samples
         return xp.concatenate([joined[:, -carry:], network_state], -1) if carry else network_state
 
-    def step(self, xp: Any, number: Callable[[Any], Any], audio: Any, state: Any) -> tuple[Any, Any]:
-        """audio [B, F * hop], state [B, S] -> logits [B, F, C], next state; `number` converts this module's tensors."""
+    def step(self, xp: Any, number: Callable[[Any], Any], audio: Any, state: Any) -> Outputs:
+        """audio [B, F * hop], state [B, S] -> all outputs; `number` converts this module's tensors."""
         joined = self.with_tail(xp, audio, state)
         front_end = SpectrogramConstants(
             *(None if x is None else number(x) for x in (self.cosines, self.sines, self.mel))
         )
         features = (spectrogram(xp, joined, front_end, self.settings) - number(self.mean)) / number(self.deviation)
-        logits, network_state = self.network(xp, features, state[:, self.settings.carry_samples :])
-        return logits, self.next_state(xp, joined, network_state)
+        return self._outputs(xp, joined, features, state)
+
+    def _outputs(self, xp: Any, joined: Any, features: Any, state: Any) -> Outputs:
+        values, network_state = self.network(xp, features, state[:, self.settings.carry_samples :])
+        after = self.next_state(xp, joined, network_state)
+        return Outputs(self.network.logits(xp, values), after, self.network.embed(xp, values))
 
     def features(self, joined: Tensor) -> Tensor:
         """Normalised features of audio with its tail: float32 also under autocast, and without a gradient."""
@@ -83,8 +99,8 @@ class Classifier(nn.Module):
                 values = spectrogram(TorchArrays, joined.float(), self.front_end, self.settings)
             return (values - self.mean) / self.deviation
 
-    def forward(self, audio: Tensor, state: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
-        """audio [B, F * hop], state [B, S] -> logits [B, F, C], next state.
+    def forward(self, audio: Tensor, state: Tensor, augment: Augment | None = None) -> Outputs:
+        """audio [B, F * hop], state [B, S] -> logits [B, F, C], next state, embedding [B, F, D].
 
         `augment` changes the features [B, F, bands] in training.
         """
@@ -92,8 +108,7 @@ class Classifier(nn.Module):
         features = self.features(joined)
         if augment is not None:
             features = augment(features)
-        logits, network_state = self.network(TorchArrays, features, state[:, self.settings.carry_samples :])
-        return logits, self.next_state(TorchArrays, joined, network_state)
+        return self._outputs(TorchArrays, joined, features, state)
 
     def fit_normalisation(self, audio: np.ndarray) -> None:
         """Set mean and deviation per band from audio [B, F * hop] of the training streams."""

@@ -12,9 +12,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .heads import Heads
 
-class ConvGRUNetwork(nn.Module):
-    """Features [B, F, bands] and state [B, S] -> logits [B, F, classes] and the next state.
+
+class ConvGRUNetwork(Heads):
+    """Features [B, F, bands] and state [B, S] -> what the heads read [B, F, hidden], next state.
 
     Args:
         channels: of each convolution, one after another.
@@ -33,6 +35,7 @@ class ConvGRUNetwork(nn.Module):
         kernel_frames: int = 3,
         kernel_bands: int = 5,
         stride_bands: int = 2,
+        embedding: int = 0,
     ) -> None:
         super().__init__()
         self.kernel_frames = kernel_frames
@@ -49,7 +52,7 @@ class ConvGRUNetwork(nn.Module):
         between = dropout if layers > 1 else 0.0
         self.gru = nn.GRU(self.gru_features, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, classes)
+        self.add_heads(hidden, classes, embedding)
         self.tail_sizes = [(kernel_frames - 1) * c * n for c, n in self.shapes]
         self.state_size = sum(self.tail_sizes) + layers * hidden
 
@@ -68,4 +71,4 @@ class ConvGRUNetwork(nn.Module):
         size = self.gru.hidden_size
         hidden = [state[:, place + i * size : place + (i + 1) * size] for i in range(self.gru.num_layers)]
         y, hidden = xp.gru(self.gru, y, hidden)
-        return xp.linear(self.output, xp.dropout(self.dropout, y)), xp.concatenate([*tails, *hidden], -1)
+        return xp.dropout(self.dropout, y), xp.concatenate([*tails, *hidden], -1)

@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .heads import Heads
+
 
 class Block(nn.Module):
     """x [B, channels, tail + F] -> x + separable convolution of it, [B, channels, F]."""
@@ -30,8 +32,8 @@ class Block(nn.Module):
         return xp.relu(joined[:, :, self.tail_frames :] + y)
 
 
-class TCNNetwork(nn.Module):
-    """Features [B, F, bands] and state [B, S] -> logits [B, F, classes] and the next state.
+class TCNNetwork(Heads):
+    """Features [B, F, bands] and state [B, S] -> what the heads read [B, F, channels], next state.
 
     Args:
         channels: of every block.
@@ -47,13 +49,14 @@ class TCNNetwork(nn.Module):
         kernel_frames: int = 5,
         dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8),
         dropout: float = 0.0,
+        embedding: int = 0,
     ) -> None:
         super().__init__()
         self.first = nn.Conv1d(features, channels, kernel_frames, bias=False)
         self.first_norm = nn.BatchNorm1d(channels)
         self.blocks = nn.ModuleList(Block(channels, kernel_frames, d) for d in dilations)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(channels, classes)
+        self.add_heads(channels, classes, embedding)
         # [channels, frames] of every layer's tail
         self.tails: list[tuple[int, int]] = [(features, kernel_frames - 1)]
         self.tails += [(channels, (kernel_frames - 1) * dilation) for dilation in dilations]
@@ -71,4 +74,4 @@ class TCNNetwork(nn.Module):
             else:
                 x = self.blocks[i - 1](xp, joined)
         y = xp.permute(x, (0, 2, 1))
-        return xp.linear(self.output, xp.dropout(self.dropout, y)), xp.concatenate(tails, -1)
+        return xp.dropout(self.dropout, y), xp.concatenate(tails, -1)
