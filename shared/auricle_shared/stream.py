@@ -24,6 +24,8 @@ class StreamFrames(NamedTuple):
     """[k, C]; k may be 0"""
     scores: np.ndarray
     """[k, C]"""
+    embedding: np.ndarray | None = None
+    """[k, D]; only where it was asked for"""
 
 
 class StreamingClassifier:
@@ -31,13 +33,17 @@ class StreamingClassifier:
 
     classifier = StreamingClassifier(open_scorer("model.onnx"))
     frames = classifier.feed(samples)      # any number of samples, float32 in [-1, 1]
+
+    Args:
+        embed: also give the embedding of every frame; needs a scorer that has one.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: Scorer, embed: bool = False) -> None:
+        self._judge = scorer.embed if embed else scorer
         self.metadata = scorer.metadata
         self._hop, self._rate_hz = self.metadata.hop_samples, self.metadata.rate_hz
         self._empty = np.zeros((0, len(self.metadata.labels)), np.float32)
+        self._no_embedding = np.zeros((0, self.metadata.embedding_size), np.float32) if embed else None
         self.reset()
 
     def reset(self, at_seconds: float = 0.0) -> None:
@@ -77,13 +83,15 @@ class StreamingClassifier:
         whole = len(samples) // self._hop * self._hop
         self._pending = samples[whole:].copy() if whole < len(samples) else NOTHING
         if whole == 0:  # ONNX Runtime's GRU aborts the process on a sequence of length 0
-            return StreamFrames(start, self._empty, self._empty)
+            return StreamFrames(start, self._empty, self._empty, self._no_embedding)
         ready = samples[:whole]
         step = MAX_FRAMES_PER_CALL * self._hop
         if whole <= step:
             return self._score(ready, start)
         parts = [self._score(ready[i : i + step], start) for i in range(0, whole, step)]
-        return StreamFrames(start, np.concatenate([p.logits for p in parts]), np.concatenate([p.scores for p in parts]))
+        logits, scores = (np.concatenate([getattr(p, name) for p in parts]) for name in ("logits", "scores"))
+        embeddings = [p.embedding for p in parts if p.embedding is not None]
+        return StreamFrames(start, logits, scores, np.concatenate(embeddings) if embeddings else None)
 
     def flush(self) -> StreamFrames:
         """The end of a clip: what is left is zero-padded to a whole hop and scored."""
@@ -92,7 +100,8 @@ class StreamingClassifier:
         return self.feed(np.zeros(self._hop - len(self._pending), np.float32))
 
     def _score(self, samples: np.ndarray, start: float) -> StreamFrames:
-        frames = self._scorer(samples[None], self._state)
+        frames = self._judge(samples[None], self._state)
         self._state = frames.state
         self._frames += len(samples) // self._hop
-        return StreamFrames(start, frames.logits[0], frames.scores[0])
+        embedding = None if frames.embedding is None else frames.embedding[0]
+        return StreamFrames(start, frames.logits[0], frames.scores[0], embedding)

@@ -65,15 +65,14 @@ def _clips(data: Path, folder: str) -> list[Spoken]:
     ]
 
 
-def manifest_text(data: Path, beside: Path, train: Sequence[Spoken], test: Sequence[Spoken]) -> str:
+def manifest_text(data: Path, beside: Path, clips: Sequence[Spoken]) -> str:
     """The clips as a manifest for `auricle import`, with paths relative to the folder `beside`."""
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["path", "label", "split", "speaker"])
-    for split, clips in (("train", train), ("test", test)):
-        for clip in clips:
-            file = os.path.relpath((data / clip.folder / clip.path).resolve(), beside.resolve())
-            rows.writerow([Path(file).as_posix(), clip.word, split, clip.speaker])
+    rows.writerow(["path", "label", "speaker"])
+    for clip in clips:
+        file = os.path.relpath((data / clip.folder / clip.path).resolve(), beside.resolve())
+        rows.writerow([Path(file).as_posix(), clip.word, clip.speaker])
     return table.getvalue()
 
 
