@@ -15,6 +15,8 @@ from auricle_shared.errors import AuricleError, DataError, DeviceError, ModelErr
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames, zero_state
 
+from .without_output import without_output
+
 INPUTS = ("audio", "state")
 OUTPUTS = ("logits", "scores", "next_state")
 EMBEDDING = "embedding"
@@ -46,18 +48,19 @@ class OnnxScorer:
         strings = self._session.get_modelmeta().custom_metadata_map
         self.metadata = ModelMetadata.from_strings(strings, str(self.path))
         self._hop = self.metadata.hop_samples
-        # Else ONNX Runtime runs every node at every call, also those that only an unwanted output needs.
-        self._wanted_nodes = _onnxruntime().RunOptions()
-        self._wanted_nodes.only_execute_path_to_fetches = bool(self.metadata.embedding_size)
-        # The public `run` looks through its arguments once more at every call: 5 us in 100. Below it is the same call.
-        self._run = getattr(self._session, "_sess", self._session).run
+        self._options = _onnxruntime().RunOptions()  # making one at every call would cost 4 us
+        self._run = self._run_embedding = _bare_run(self._session)
+        if self.metadata.embedding_size:
+            plain = without_output(self.path.read_bytes(), EMBEDDING)
+            self._plain_session, _ = _open_session(self.path, provider, plain)
+            self._run = _bare_run(self._plain_session)
         self._check_names()
         self._check_one_frame()
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         """Raises DataError for audio that is not [B, k * hop] float32 with k >= 1."""
         self._check_length(audio)
-        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state}, self._wanted_nodes)
+        logits, scores, next_state = self._run(OUTPUTS, {"audio": audio, "state": state}, self._options)
         return ScoredFrames(logits, scores, next_state)
 
     def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
@@ -67,7 +70,8 @@ class OnnxScorer:
             raise ModelError(
                 f"{self.path} has no embedding. Wanted: a model of a config with one ('auricle train embedding')."
             )
-        return ScoredFrames(*self._run((*OUTPUTS, EMBEDDING), {"audio": audio, "state": state}, None))
+        feeds = {"audio": audio, "state": state}
+        return ScoredFrames(*self._run_embedding((*OUTPUTS, EMBEDDING), feeds, self._options))
 
     def _check_length(self, audio: np.ndarray) -> None:
         samples = audio.shape[-1]
@@ -149,8 +153,13 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _open_session(path: Path, provider: str) -> tuple[Any, str]:
-    """The session and the provider that really runs it."""
+def _bare_run(session: Any) -> Any:
+    """The public `run` looks through its arguments once more at every call: 5 us in 100. This is the call below it."""
+    return getattr(session, "_sess", session).run
+
+
+def _open_session(path: Path, provider: str, model: bytes | None = None) -> tuple[Any, str]:
+    """The session and the provider that really runs it; of `model` where that is not the file as it stands."""
     if not path.is_file():
         raise ModelError(f"{path} does not exist or is not a file. Wanted: a model.onnx written by 'auricle export'.")
     runtime = _onnxruntime()
@@ -162,7 +171,7 @@ def _open_session(path: Path, provider: str) -> tuple[Any, str]:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.log_severity_level = WARNING_SEVERITY
     try:
-        session = runtime.InferenceSession(os.fspath(path), options, providers=wanted)
+        session = runtime.InferenceSession(model or os.fspath(path), options, providers=wanted)
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ModelError(
             f"{path} ({path.stat().st_size} bytes) is not an ONNX model that can be opened: {_first_line(error)} "

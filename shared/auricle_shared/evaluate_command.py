@@ -50,6 +50,9 @@ BACKGROUND_SECONDS = 60.0
 )
 @click.option("--ignore", "ignored", multiple=True, metavar="LABEL", help="A label that is no event, for --scenes.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Draw det.png and scene.png of --scenes in here.")
+@click.option("--few-shot", is_flag=True, help="Instead: classes that training never heard, from a few clips of each.")
+@click.option("--ways", default=5, type=click.IntRange(2), show_default=True, help="Classes an episode of --few-shot.")
+@click.option("--episodes", default=600, type=click.IntRange(2, 10**6), show_default=True, help="Of --few-shot.")
 @click.option("--background", type=click.Path(path_type=Path), help="Behind scenes, and between clips with --stream.")
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Of scenes, and of the first order.")
 @click.option("--checkpoints", type=click.Choice(["best", "all"]), default="best", help="'all': a table of a run's.")
@@ -57,7 +60,11 @@ BACKGROUND_SECONDS = 60.0
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file ('-': print)."
 )
 @click.option("--clips", "clips_file", type=click.Path(path_type=Path), help="Write what was said of every clip (CSV).")
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw the confusion matrix into this PNG file.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Draw the confusion matrix, or with --few-shot the embedding, into this PNG file.",
+)
 def evaluate(
     model: Path,
     data: Path,
@@ -72,6 +79,9 @@ def evaluate(
     negatives: Path | None,
     ignored: tuple[str, ...],
     pictures: Path | None,
+    few_shot: bool,
+    ways: int,
+    episodes: int,
     background: Path | None,
     seed: int,
     checkpoints: str,
@@ -88,13 +98,24 @@ def evaluate(
     the model's own thresholds and over a range of others; what is heard in the negatives is false. Of background and
     negatives with splits, those of --split are taken.
 
+    With --few-shot, episodes of 5 classes that the model was not trained on are told apart by the embeddings of 1, 5
+    and 10 clips of each; it takes a model of the config `embedding`.
+
     \b
     Example:
       auricle evaluate runs/first --data recordings
+      auricle evaluate model.onnx --data other_words --split all --few-shot --picture embedding.png
       auricle evaluate model.onnx --data recordings --stream --json figures.json
       auricle evaluate model.onnx --data recordings --stream --between-seconds 0
       auricle evaluate model.onnx --data recordings --scenes --snr 10 --negatives speech --pictures pictures
     """
+    if few_shot:
+        if stream or scenes or checkpoints == "all":
+            raise click.UsageError("--few-shot goes without --stream, --scenes and --checkpoints all.")
+        from .few_shot_command import evaluate_few_shot
+
+        evaluate_few_shot(model, data, split, where, ways, episodes, seed, background, json_file, picture)
+        return
     from .accuracy import as_text, stream_as_text
     from .evaluate import Carried, judge_clips
     from .files import write_text

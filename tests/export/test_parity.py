@@ -17,6 +17,7 @@ from auricle_export.oracle import NumpyScorer
 from auricle_export.parity import compare, made_audio
 from auricle_export.to_onnx import build_model, write_model
 from auricle_runtime.onnx_scorer import OnnxScorer
+from auricle_runtime.without_output import without_output
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import zero_state
 from auricle_shared.settings import SpectrogramSettings
@@ -37,10 +38,12 @@ NETS: dict[str, dict[str, Any]] = {
 }
 
 
-def random_classifier(settings: SpectrogramSettings, net: str = "gru", classes: int = 5) -> Classifier:
+def random_classifier(
+    settings: SpectrogramSettings, net: str = "gru", classes: int = 5, embedding: int = 12
+) -> Classifier:
     """Random weights and biases, normalised features, an output layer whose top scores span nearly 0 to nearly 1."""
-    torch.manual_seed(3)
-    network = make_network(net.split()[0], settings.bands, classes, **NETS[net])
+    torch.manual_seed(4)
+    network = make_network(net.split()[0], settings.bands, classes, embedding=embedding, **NETS[net])
     classifier = Classifier(settings, network)
     audio = made_audio(4.0, settings.rate_hz)
     classifier.fit_normalisation(audio[None, : len(audio) // settings.hop_samples * settings.hop_samples])
@@ -57,7 +60,15 @@ def random_classifier(settings: SpectrogramSettings, net: str = "gru", classes: 
 
 def metadata_of(classifier: Classifier, activation: str = "softmax", classes: int = 5) -> ModelMetadata:
     labels = ("background", *(f"sound {i}" for i in range(1, classes)))
-    return ModelMetadata(labels, activation, classifier.settings, classifier.state_size, temperature=1.7)
+    head = classifier.network.embedding
+    return ModelMetadata(
+        labels,
+        activation,
+        classifier.settings,
+        classifier.state_size,
+        temperature=1.7,
+        embedding_size=0 if head is None else head.out_features,
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,13 +117,48 @@ def test_the_onnx_reference_agrees(net: str) -> None:
     model = build_model(classifier, metadata)
     audio = made_audio(0.13, 16000)[None]
     state = np.random.default_rng(0).standard_normal((1, metadata.state_size)).astype(np.float32) * 0.1
-    logits, scores, after = ReferenceEvaluator(model).run(
-        ["logits", "scores", "next_state"], {"audio": audio, "state": state}
-    )
-    wanted = TorchScorer(classifier, metadata)(audio, state)
+    names = ["logits", "scores", "next_state", "embedding"]
+    logits, scores, after, embedding = ReferenceEvaluator(model).run(names, {"audio": audio, "state": state})
+    wanted = TorchScorer(classifier, metadata).embed(audio, state)
     np.testing.assert_allclose(logits, wanted.logits, atol=1e-4)
     np.testing.assert_allclose(scores, wanted.scores, atol=1e-5)
     np.testing.assert_allclose(after, wanted.state, atol=1e-5)
+    np.testing.assert_allclose(embedding, wanted.embedding, atol=1e-5)
+
+
+def test_a_wrong_embedding_is_noticed(tmp_path: Path) -> None:
+    classifier = random_classifier(LOG_MEL)
+    metadata = metadata_of(classifier)
+    model = build_model(classifier, metadata)
+    next(a for n in model.graph.node if n.op_type == "LpNormalization" for a in n.attribute if a.name == "p").i = 1
+    onnx.save(model, tmp_path / "wrong.onnx")
+    report = compare(TorchScorer(classifier, metadata), OnnxScorer(tmp_path / "wrong.onnx"), carried_seconds=7.0)
+    assert not report.passed and report.to_dict()["embedding_max_abs_error"] > 1e-2
+    assert report.to_dict()["logits_max_abs_error"] < 1e-4
+
+
+def test_the_embedding_costs_a_stream_nothing_that_does_not_ask_for_it(tmp_path: Path) -> None:
+    """The pruned model is a valid one, with what training exports without the head, node for node."""
+    classifier = random_classifier(LOG_MEL)
+    whole = build_model(classifier, metadata_of(classifier))
+    pruned = onnx.load_from_string(without_output(whole.SerializeToString(), "embedding"))
+    onnx.checker.check_model(pruned, full_check=True)
+    assert [o.name for o in pruned.graph.output] == ["logits", "scores", "next_state"]
+    classifier.network.embedding = None
+    wanted = build_model(classifier, metadata_of(classifier))
+    assert [n.op_type for n in pruned.graph.node] == [n.op_type for n in wanted.graph.node]
+    assert len(whole.graph.node) > len(wanted.graph.node)
+    write_model(tmp_path / "m.onnx", random_classifier(LOG_MEL), metadata_of(random_classifier(LOG_MEL)))
+    scorer = OnnxScorer(tmp_path / "m.onnx", provider="cpu")
+    audio = made_audio(1.0, 16000)[None]
+    plain, embedded = scorer(audio, zero_state(scorer.metadata)), scorer.embed(audio, zero_state(scorer.metadata))
+    assert plain.embedding is None and embedded.embedding is not None
+    np.testing.assert_allclose(plain.logits, embedded.logits, atol=1e-5)
+
+
+def test_a_model_without_outputs_to_lose_stays_as_it_is() -> None:
+    model = build_model(random_classifier(LOG_MEL), metadata_of(random_classifier(LOG_MEL))).SerializeToString()
+    assert without_output(model, "no such output") == model
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -309,3 +310,30 @@ def test_a_scene_of_nothing_is_refused(events: Pack, room: Pack) -> None:
         SceneStreams(events, [], room, [0], SETTINGS, 1, RATE, 0)
     with pytest.raises(DataError, match="one recording for the background"):
         SceneStreams(events, [0], room, [], SETTINGS, 1, RATE, 0)
+
+
+def test_clips_per_class_puts_streams_side_by_side_into_one_class(tmp_path: Path, room: Pack) -> None:
+    """P classes x K clips: K neighbouring streams hear K different clips of a class; all classes come equally often."""
+    with PackWriter(tmp_path / "pack", RATE) as writer:
+        for i in range(60):
+            writer.add(np.full(RATE // 4, 0.1 + i / 200), [f"class {i % 5 if i < 40 else 0}"])
+    pack = Pack.open(tmp_path / "pack")
+    settings = SceneSettings(balance="balanced", clips_per_class=4, gap_seconds=0.2, reset=0.0)
+    scene = Scene(pack, room, settings, seconds=60.0, streams=12)
+    heard: Counter[str] = Counter()
+    for window in scene.windows:
+        begun = [p for p in window.events if p.source_samples == 0]
+        for group in range(3):
+            own = [p.clip for p in begun if p.stream // 4 == group]
+            labels = {pack.clips[clip].labels[0] for clip in own}
+            assert len(labels) <= 1
+            heard.update(labels)
+    assert max(heard.values()) < 1.3 * min(heard.values())
+    firsts = [p.clip for p in scene.windows[0].events if p.source_samples == 0]
+    assert len(set(firsts)) > len(firsts) / 2
+    assert {p.clip for w in scene.windows for p in w.events} == set(range(60))
+
+
+def test_clips_per_class_needs_balance() -> None:
+    with pytest.raises(SettingsError, match="clips_per_class = 4 and scenes.balance = 'natural'"):
+        SceneSettings(clips_per_class=4)

@@ -15,7 +15,7 @@ from auricle_trainer.checkpoint import make_classifier
 from auricle_trainer.config import MODELS, load_config
 from auricle_trainer.models import NETWORKS, make_network
 from auricle_trainer.models.arrays import TorchArrays
-from auricle_trainer.models.classifier import Classifier
+from auricle_trainer.models.classifier import Classifier, Outputs
 
 NETS: dict[str, tuple[str, dict[str, Any]]] = {
     "gru": ("gru", {"hidden": 24}),
@@ -37,7 +37,7 @@ def network_of(net: str, features: int) -> Any:
     """With weights, biases and means of batch norms that are neither 0 nor 1."""
     torch.manual_seed(len(net))
     name, settings = NETS[net]
-    network = make_network(name, features, 4, **settings).eval()
+    network = make_network(name, features, 4, embedding=8, **settings).eval()
     with torch.no_grad():
         for name, value in network.state_dict().items():
             if "norm" in name and value.is_floating_point():
@@ -61,26 +61,39 @@ def noise(streams: int, frames: int, seed: int = 0) -> Tensor:
     return 0.2 * torch.randn(streams, frames * HOP, generator=torch.Generator().manual_seed(seed))
 
 
-def in_pieces(model: Classifier, audio: Tensor, pieces: list[int]) -> tuple[Tensor, Tensor]:
-    state, found, at = model.zero_state(len(audio)), [], 0
+def in_pieces(model: Classifier, audio: Tensor, pieces: list[int]) -> Outputs:
+    found, at = [Outputs(None, model.zero_state(len(audio)))], 0
     for frames in pieces:
-        logits, state = model(audio[:, at : at + frames * HOP], state)
-        found.append(logits)
+        found.append(model(audio[:, at : at + frames * HOP], found[-1].state))
         at += frames * HOP
     assert at == audio.shape[1]
-    return torch.cat(found, 1), state
+    logits, embedding = (torch.cat([getattr(f, name) for f in found[1:]], 1) for name in ("logits", "embedding"))
+    return Outputs(logits, found[-1].state, embedding)
 
 
 @pytest.mark.parametrize(("net", "kind"), SHAPES)
 @torch.inference_mode()
 def test_a_classifier_in_pieces_equals_the_whole(net: str, kind: str) -> None:
     model, audio = classifier(net, kind), noise(3, 60)
-    whole, state = model(audio, model.zero_state(3))
+    whole = model(audio, model.zero_state(3))
     for pieces in ([1] * 60, [2, 7, 1, 50], [59, 1], [13] * 4 + [8]):
-        logits, after = in_pieces(model, audio, pieces)
-        torch.testing.assert_close(logits, whole, atol=1e-5, rtol=0)
-        torch.testing.assert_close(after, state, atol=1e-5, rtol=0)
-    assert whole.std() > 0.5, "logits that hardly move would show nothing"
+        for found, wanted in zip(in_pieces(model, audio, pieces), whole, strict=True):
+            torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+    assert whole.logits.std() > 0.5, "logits that hardly move would show nothing"
+    assert whole.embedding.std((0, 1)).max() > 0.05, "nor would an embedding"
+
+
+@pytest.mark.parametrize("net", NETS)
+@torch.inference_mode()
+def test_an_embedding_has_unit_length_and_its_head_changes_nothing_else(net: str) -> None:
+    model, audio = classifier(net), noise(2, 30)
+    found = model(audio, model.zero_state(2))
+    torch.testing.assert_close(found.embedding.norm(dim=-1), torch.ones(2, 30), atol=1e-6, rtol=0)
+    assert found.embedding.shape == (2, 30, 8)
+    model.network.embedding = None
+    without = model(audio, model.zero_state(2))
+    assert without.embedding is None
+    assert torch.equal(without.logits, found.logits) and torch.equal(without.state, found.state)
 
 
 def test_every_network_is_among_the_tested() -> None:
@@ -105,9 +118,9 @@ def test_a_network_in_pieces_equals_the_whole(net: str) -> None:
 @torch.inference_mode()
 def test_streams_never_share_state(net: str, kind: str) -> None:
     model, audio = classifier(net, kind), noise(4, 30)
-    together, state = model(audio, model.zero_state(4))
+    together, state, _ = model(audio, model.zero_state(4))
     for stream in range(4):
-        alone, after = model(audio[stream : stream + 1], model.zero_state(1))
+        alone, after, _ = model(audio[stream : stream + 1], model.zero_state(1))
         torch.testing.assert_close(together[stream], alone[0], atol=1e-5, rtol=0)
         torch.testing.assert_close(state[stream], after[0], atol=1e-5, rtol=0)
     # Another state in one stream changes that stream alone.
@@ -139,7 +152,7 @@ def test_the_state_is_the_audio_tail_and_the_layers(settings: SpectrogramSetting
     assert model.state_size == tail + 3 * 24 == model.zero_state(1).shape[1]
     audio = noise(2, 9)
     for start in (model.zero_state(2), torch.rand(2, model.state_size)):
-        _, state = model(audio, start)
+        state = model(audio, start).state
         assert state.shape == (2, model.state_size)
         assert torch.equal(state[:, :tail], audio[:, audio.shape[1] - tail :])
     assert settings is not NO_CARRY or tail == 0
@@ -167,7 +180,7 @@ def test_step_and_forward_are_one_body(net: str, kind: str) -> None:
 def test_the_gradient_reaches_every_parameter_and_no_further_than_the_window(config: str) -> None:
     model = make_classifier(load_config(config, ["spectrogram.hop_seconds=0.01", "model.dropout=0.1"]), 3).train()
     bank = torch.rand(4, model.state_size, requires_grad=True)
-    logits, after = model(noise(4, 25), bank.detach())
+    logits, after, _ = model(noise(4, 25), bank.detach())
     logits.square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
