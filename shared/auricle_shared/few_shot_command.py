@@ -59,8 +59,9 @@ def evaluate_few_shot(
             if shots == SHOTS[0]:
                 raise
             click.echo(f"Left out: {error}", err=True)
-    result = {
-        "labels": sorted(set(labels)),
+    names = sorted(set(labels))
+    result: dict[str, Any] = {
+        "labels": names,
         "known_labels_left_out": left_out,
         "clips": len(clips),
         "speakers": len({pack.clips[i].speaker for i in clips} - {""}),
@@ -68,7 +69,7 @@ def evaluate_few_shot(
     }
     if picture is not None:
         _draw(vectors, labels, picture)
-    _tell(result, as_text(found, result["labels"], left_out), json_file, write_text)
+    _tell(result, as_text(found, names, left_out), json_file, write_text)
 
 
 def _tell(result: dict[str, Any], text: str, json_file: Path | None, write_text: Any) -> None:
