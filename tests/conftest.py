@@ -21,6 +21,9 @@ TINY_MODEL = Path(__file__).parent / "data" / "tiny.onnx"
 # A shell starts background jobs with Ctrl-C ignored, and their children inherit it; the tests send real ones.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Telling MLflow makes a database of its own for every first run; the tests of it ask for it.
+os.environ["AURICLE_MLFLOW"] = "0"
+
 # The machine may be busy, so no deadline; CI must say the same about the same commit, so no new examples there.
 settings.register_profile("auricle", deadline=None, derandomize=IN_CI)
 settings.load_profile("auricle")

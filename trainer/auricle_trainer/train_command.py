@@ -19,6 +19,12 @@ import click
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Everything random comes from it.")
 @click.option("--threads", default=0, help="CPU threads; 0: one a core that no worker uses.")
 @click.option("--profile", is_flag=True, help="Write torch's trace of some steps to RUN/profile/trace.json.")
+@click.option(
+    "--mlflow/--no-mlflow",
+    default=None,
+    envvar="AURICLE_MLFLOW",
+    help="Tell MLflow too (MLFLOW_TRACKING_URI, or mlflow.db beside the run).  [default: where it is installed]",
+)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 def train(
     config: str,
@@ -30,6 +36,7 @@ def train(
     seed: int,
     threads: int,
     profile: bool,
+    mlflow: bool | None,
     resume: bool,
 ) -> None:
     """Train a classifier; CONFIG is a TOML file or a shipped name: conv_gru (the default), gru, gru_linear,
@@ -46,6 +53,7 @@ def train(
 
     from .config import load_config
     from .device import choose_device
+    from .mlflow_tracking.follower import following
     from .train import train as train_run
 
     settings = load_config(config, changes)
@@ -55,7 +63,8 @@ def train(
     rate_hz = settings.spectrogram.rate_hz
     pack = open_data(data, rate_hz)
     noise = open_data(background, rate_hz) if background else None
-    outcome = train_run(settings, pack, noise, folder, where, seed, resume, profile=profile)
+    with following(folder, mlflow) as observers:
+        outcome = train_run(settings, pack, noise, folder, where, seed, resume, observers, profile)
     if not outcome.finished:
         same = ["auricle", "train", config, "--data", str(data), "--run", str(folder)]
         same += ["--background", str(background)] if background else []
