@@ -49,7 +49,8 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 	@echo "Environment: making $(VENV) (about 2 minutes and 1.5 GB with torch's CPU build)"
 	@$(call make_venv,$(VENV))
 	@echo "  [2/2] installing (torch is the large one)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic]' -e './trainer[embedding]' -e ./export \
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic]' \
+		-e './trainer[embedding,tracking]' -e ./export \
 		pytest pytest-timeout pytest-xdist hypothesis librosa sed_eval setuptools ruff mypy psutil \
 		'moto[s3]' flask flask-cors | $(SHOW_PIP)
 	@touch $@

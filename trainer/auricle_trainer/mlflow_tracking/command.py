@@ -34,7 +34,7 @@ def track(runs: tuple[Path, ...]) -> None:
                 f"{folder} is no run: it has no run.json. Wanted: a folder that 'auricle train --run' made."
             )
     for folder in runs:
-        follower = Follower(place_of(folder), system=False)
+        follower = Follower(place_of(folder))
         with answering(follower.place):
             follower.begin(folder)
         for line in read_metrics(folder):

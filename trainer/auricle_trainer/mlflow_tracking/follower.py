@@ -13,46 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 from ..tracking import Observer
 from .place import Place, connect, experiment_id, installed, place_of
-from .record import RUN_TAG, dataset, files_of, parameters, tags
+from .record import RUN_TAG, dataset, files_of, metric_name, parameters, tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-SYSTEM_SECONDS = 5.0
-"""between two samples of processor, memory, network and GPU; MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL changes it"""
 BATCH = 100
 """parameters in one request: MLflow's own limit"""
 
 
 class Follower(Observer):
-    """A run's folder, told to MLflow as it grows. After the first failure it says so once and stays silent.
+    """A run's folder, told to MLflow as it grows. After the first failure it says so once and stays silent."""
 
-    Args:
-        system: also sample the machine while it trains.
-    """
-
-    def __init__(self, place: Place, system: bool = True) -> None:
+    def __init__(self, place: Place) -> None:
         self.place, self.run_id = place, ""
-        self._system = system
         self._client: MlflowClient | None = None
         self._told_step = -1
-        self._monitor: SystemMetricsMonitor | None = None
         self.failure = ""
 
     def begin(self, folder: Path) -> None:
-        self._try(lambda: self._begin(folder), folder)
+        self._try(lambda: self._begin(folder))
 
     def log(self, step: int, values: dict[str, Any]) -> None:
-        if step > self._told_step:
+        if self._client is not None and step > self._told_step:
             self._try(lambda: self._log(step, values))
 
     def end(self, folder: Path, finished: bool) -> None:
-        self._try(lambda: self._end(folder, "FINISHED" if finished else "KILLED"))
+        if self._client is not None:
+            self._try(lambda: self._end(folder, "FINISHED" if finished else "KILLED"))
 
     def fail(self) -> None:
         """Training ended with an error."""
-        self._try(lambda: self._close("FAILED"))
+        if self._client is not None:
+            self._try(lambda: self._close("FAILED"))
 
     def _begin(self, folder: Path) -> None:
         client = connect(self.place)
@@ -72,46 +65,36 @@ class Follower(Observer):
                 client.log_batch(self.run_id, params=found[begin : begin + BATCH])
             client.log_inputs(self.run_id, datasets=[dataset(record)])
         self._client = client
-        if self._system:
-            self._watch(resumed=bool(known))
-
-    def _watch(self, resumed: bool) -> None:
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        self._monitor = SystemMetricsMonitor(
-            self.run_id, sampling_interval=SYSTEM_SECONDS, resume_logging=resumed, tracking_uri=self.place.uri
-        )
-        self._monitor.start()
 
     def _log(self, step: int, values: dict[str, Any]) -> None:
         from mlflow.entities import Metric
 
         now = round(1000 * time.time())
-        numbers = {key: float(v) for key, v in values.items() if isinstance(v, (int, float))}
-        assert self._client is not None
-        self._client.log_batch(self.run_id, metrics=[Metric(key, v, now, step) for key, v in numbers.items()])
+        numbers = {metric_name(key): float(v) for key, v in values.items() if isinstance(v, int | float)}
+        self._connected.log_batch(self.run_id, metrics=[Metric(key, v, now, step) for key, v in numbers.items()])
 
     def _end(self, folder: Path, status: str) -> None:
-        assert self._client is not None
         for file in files_of(folder):
-            self._client.log_artifact(self.run_id, str(file), file.parent.relative_to(folder).as_posix().strip("."))
+            self._connected.log_artifact(self.run_id, str(file), file.parent.relative_to(folder).as_posix().strip("."))
         self._close(status)
 
     def _close(self, status: str) -> None:
-        if self._monitor is not None:
-            self._monitor.finish()
-        if self._client is not None:
-            self._client.set_terminated(self.run_id, status)
+        self._connected.set_terminated(self.run_id, status)
 
-    def _try(self, tell: Callable[[], None], folder: Path | None = None) -> None:
-        if self.failure or (folder is None and self._client is None):
+    @property
+    def _connected(self) -> MlflowClient:
+        assert self._client is not None, "begin() comes first"
+        return self._client
+
+    def _try(self, tell: Callable[[], None]) -> None:
+        if self.failure:
             return
         try:
             tell()
         except Exception as error:  # whatever a server, a driver or a bucket raises: training is not to end by it
             self.failure = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             say(f"MLflow at {self.place.uri} is not told further: {self.failure}")
-            say("training is not touched by it; later: auricle track RUN")
+            say("The run's folder is complete without it; once MLflow answers: auricle track RUN")
 
 
 @contextmanager

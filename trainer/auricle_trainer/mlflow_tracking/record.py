@@ -17,6 +17,12 @@ LONGEST_PARAMETER = 6000
 TOLD = ("code_dirty", "config_hash", "data_fingerprint", "background_fingerprint", "device")
 KEPT_BY_OTHERS = ("checkpoints", "tensorboard", "background")
 """Folders of a run that stay where they are: large, or shown by another page"""
+MACHINE = ("host/", "gpu/")
+"""Metrics of the machine; MLflow's page has a tab for those that begin with system/"""
+
+
+def metric_name(name: str) -> str:
+    return f"system/{name}" if name.startswith(MACHINE) else name
 
 
 def tags(record: Mapping[str, Any], folder: Path) -> dict[str, str]:
