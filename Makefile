@@ -49,12 +49,19 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 	@echo "Environment: making $(VENV) (about 2 minutes and 1.5 GB with torch's CPU build)"
 	@$(call make_venv,$(VENV))
 	@echo "  [2/2] installing (torch is the large one)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic]' \
-		-e './trainer[embedding,tracking]' -e ./export \
-		pytest pytest-timeout pytest-xdist hypothesis librosa sed_eval setuptools ruff mypy psutil \
-		'moto[s3]' flask flask-cors | $(SHOW_PIP)
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' -e ./trainer -e ./export librosa \
+		| $(SHOW_PIP)
 	@touch $@
 	@echo "  $(VENV) is ready; the command is $(BIN)/auricle"
+
+# What only tests need, on top: the optional parts, independent witnesses, real peers.
+$(VENV)/.tests-installed: $(VENV)/.installed
+	@echo "Environment: adding what the tests need to $(VENV)"
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic]' \
+		-e './trainer[embedding,tracking]' -e ./export \
+		pytest pytest-timeout pytest-xdist hypothesis sed_eval setuptools ruff mypy \
+		'moto[s3]' flask flask-cors | $(SHOW_PIP)
+	@touch $@
 
 $(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyproject.toml
 	@echo "Light environment: making $(LIGHT_VENV), as on a device (about half a minute, 0.2 GB)"
@@ -85,6 +92,7 @@ listen: setup  ## MODEL=model.onnx [FLAGS=...]: tell what the microphone hears
 lfs: system-packages setup  ## URL=s3://team/models REPOSITORY=../our-models: a clone's large files in a bucket, by Git LFS
 	@$(call wanted,URL,make lfs URL=s3://team/models REPOSITORY=../our-models)
 	@$(call wanted,REPOSITORY,make lfs URL=s3://team/models REPOSITORY=../our-models)
+	@$(BIN)/pip install -q -c constraints.txt -e './shared[audio,lfs]'
 	@$(BIN)/auricle lfs setup '$(URL)' --repository '$(REPOSITORY)'
 
 .PHONY: test
@@ -92,7 +100,7 @@ test:  ## install what the tests need and run all of them, also in an environmen
 	@echo "[1/4] system packages"
 	@$(MAKE) --no-print-directory system-packages
 	@echo "[2/4] environment"
-	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory $(VENV)/.tests-installed
 	@echo "[3/4] tests of shared and runtime where torch, librosa and onnx are absent"
 	@$(MAKE) --no-print-directory test-light
 	@echo "[4/4] all tests (a few minutes)"
@@ -109,13 +117,13 @@ test-light: $(LIGHT_VENV)/.installed  ## tests of shared and runtime in an envir
 	@$(LIGHT_BIN)/python -m pytest -q tests/shared tests/runtime
 
 .PHONY: lint
-lint: setup  ## ruff and mypy
+lint: $(VENV)/.tests-installed  ## ruff and mypy
 	@echo "ruff check";  $(BIN)/ruff check $(PACKAGES) tests
 	@echo "ruff format"; $(BIN)/ruff format --check $(PACKAGES) tests
 	@echo "mypy";        $(BIN)/mypy
 
 .PHONY: format
-format: setup  ## let ruff format and sort
+format: $(VENV)/.tests-installed  ## let ruff format and sort
 	@$(BIN)/ruff format $(PACKAGES) tests
 	@$(BIN)/ruff check --fix $(PACKAGES) tests
 
