@@ -203,6 +203,8 @@ class TrainingSettings:
     """decay a step of the weights' moving average, for instance 0.995; the average is what is kept. 0: no average"""
     workers: int = 1
     """processes that mix audio ahead; 0 mixes in the training process; the audio is the same"""
+    graph: bool = False
+    """on a GPU: the whole step recorded once as a CUDA graph; pays where steps are short"""
     keep_every: int = 0
     """keep a checkpoint of every so many epochs; 0 keeps best and last alone"""
 

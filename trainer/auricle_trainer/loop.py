@@ -34,6 +34,8 @@ class TrainingState:
     bank: Tensor
     """[B, S]: the state of every stream"""
     generator: torch.Generator
+    share: Tensor
+    """float32 []: how far the moving average goes to the trained weights in this step"""
     step: int = 0
     best_accuracy: float = -1.0
     best_loss: float = math.inf
@@ -65,6 +67,9 @@ class TrainingState:
         if self.average is not None:
             self.model.load_state_dict(values["trained"])
         self.optimizer.load_state_dict(values["optimizer"])
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"] = group["lr"].to(self.bank.device)
         self.bank = values["bank"].to(self.bank.device)
         self.generator.set_state(values["generator"])
         if self.bank.device.type == "cuda":
@@ -99,6 +104,20 @@ def train_step(
     Args:
         share_done: of the whole training, 0 to 1.
     """
+    prepare(state, config)
+    loss = learn(state, batch, config, monitor, share_done)
+    state.step += 1
+    return loss
+
+
+def prepare(state: TrainingState, config: Config) -> None:
+    """What a step depends on besides tensors that the step before it left."""
+    # The first steps count more, so that the average does not lag behind.
+    state.share.fill_(1 - min(config.training.average, (1 + state.step) / (10 + state.step)))
+
+
+def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, share_done: float) -> Tensor:
+    """A step as operations on tensors that stay where they are: a CUDA graph may record it and play it again."""
     model = state.model
     model.train()
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
@@ -120,22 +139,29 @@ def train_step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)
     state.optimizer.step()
     if state.average is not None:
-        follow(state.average, model, config.training.average, state.step)
+        follow(state.average, model, state.share)
+    state.bank.copy_(outputs.state.detach())
     monitor.mark("optimiser")
-    state.bank = outputs.state.detach()
-    state.step += 1
     return loss.detach()
 
 
 @torch.no_grad()
-def follow(average: Classifier, model: Classifier, decay: float, step: int) -> None:
-    """Move the average towards the trained weights; the first steps count more, so that it does not lag behind."""
-    share = 1 - min(decay, (1 + step) / (10 + step))
+def follow(average: Classifier, model: Classifier, share: Tensor) -> None:
+    """Move the average towards the trained weights by this share of the way."""
     for a, m in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if a.is_floating_point():
             a.lerp_(m, share)
         else:  # a batch norm counts its steps
             a.copy_(m)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    """In place where it is a tensor, which a CUDA graph reads."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(value)
+        else:
+            group["lr"] = value
 
 
 def run(
@@ -147,6 +173,7 @@ def run(
     after_epoch: Callable[[int, dict[str, float]], str],
     stop: Callable[[], bool],
     monitor: Monitor = SILENT,
+    step: Callable[[TrainingState, Batch, Config, Monitor, float], Tensor] = train_step,
 ) -> None:
     """Train from state.step to `steps`.
 
@@ -154,6 +181,7 @@ def run(
         after_epoch: called with the epoch's number and its figures; returns words for the progress line.
         stop: asked after every step; True ends training there.
         monitor: told of every phase of every step.
+        step: what learns from a batch.
     """
     progress = Progress(steps, "step")
     told = "first epoch"
@@ -161,9 +189,8 @@ def run(
     counted, begun = 0, time.monotonic()
     for batch in windows:
         monitor.mark("data")
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(state.step, steps, config)
-        losses += train_step(state, batch, config, monitor, state.step / steps)
+        set_learning_rate(state.optimizer, learning_rate(state.step, steps, config))
+        losses += step(state, batch, config, monitor, state.step / steps)
         monitor.after_step(state.step)
         counted += 1
         progress.update(state.step, told)

@@ -11,6 +11,7 @@ that step has long passed: nothing waits for them.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import torch
 from .gauges import Gauges
 
 PHASES = ("data", "features", "forward", "backward", "optimiser")
+"""of a step; the step of a CUDA graph has 'data' and 'graph'"""
 EVERY = 50
 """Steps from one report to the next."""
 PROFILED_STEPS = 5
@@ -62,8 +64,8 @@ class StepClock(Monitor):
         self._step = 0
         self._last: Any = self._now()
         self._open: list[tuple[str, Any, Any]] = []
-        self.seconds = dict.fromkeys(PHASES, 0.0)
-        self.steps = 0
+        self._seconds: Counter[str] = Counter()
+        self._measured = 0
 
     def _now(self) -> Any:
         if not self._cuda:
@@ -87,16 +89,14 @@ class StepClock(Monitor):
 
     def _read(self) -> None:
         for phase, begin, end in self._open:
-            self.seconds[phase] += begin.elapsed_time(end) / 1000 if self._cuda else end - begin
-        self.steps += any(phase == PHASES[-1] for phase, _, _ in self._open)
+            self._seconds[phase] += begin.elapsed_time(end) / 1000 if self._cuda else end - begin
+        self._measured += sum(phase == PHASES[0] for phase, _, _ in self._open)
         self._open = []
 
     def take(self) -> dict[str, float]:
         """Mean seconds of each phase in the measured steps since the last call; empty without any."""
-        if not self.steps:
-            return {}
-        means = {phase: seconds / self.steps for phase, seconds in self.seconds.items()}
-        self.seconds, self.steps = dict.fromkeys(PHASES, 0.0), 0
+        means = {phase: seconds / self._measured for phase, seconds in self._seconds.items()}
+        self._seconds, self._measured = Counter(), 0
         return means
 
 

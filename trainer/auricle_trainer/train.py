@@ -33,6 +33,7 @@ from .calibrate import calibrate_run
 from .calibration_text import as_text as calibration_text
 from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
 from .config import Config
+from .graph import step_of
 from .loop import TrainingState, run
 from .metrics.plots import confusion_figure, curves_figure, save
 from .monitor import RunMonitor
@@ -127,7 +128,7 @@ def train(
 
         trace = folder / "profile" if profile else None
         monitor = RunMonitor(device, config.training.streams, tracker.board, trace)
-        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, ends, monitor)
+        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, ends, monitor, step_of(config, device))
         monitor.close()
     if state.step < steps:
         keeper.save(LAST)
@@ -190,10 +191,13 @@ def new_state(config: Config, plan: WindowPlan, device: torch.device, seed: int)
     model.fit_normalisation(normalisation_audio(plan))
     model.to(device)
     settings = config.training
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    graph = settings.graph and device.type == "cuda"
+    rate = torch.tensor(settings.learning_rate, device=device) if graph else settings.learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=settings.weight_decay, capturable=graph)
     generator = torch.Generator(device).manual_seed(seed)
     average = copy.deepcopy(model).requires_grad_(False) if settings.average else None
-    return TrainingState(model, average, optimizer, model.zero_state(plan.streams), generator)
+    share = torch.zeros((), device=device)
+    return TrainingState(model, average, optimizer, model.zero_state(plan.streams), generator, share)
 
 
 def normalisation_audio(plan: WindowPlan) -> Any:
