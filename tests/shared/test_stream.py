@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auricle_shared.errors import DataError
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames
 from auricle_shared.settings import SpectrogramSettings
-from auricle_shared.stream import MAX_FRAMES_PER_CALL, StreamFrames, StreamingClassifier
+from auricle_shared.stream import MAX_FRAMES_PER_CALL, StreamFrames, StreamingBatch, StreamingClassifier
 
 HOP = 4
 
@@ -26,24 +26,27 @@ class Remembering:
         settings = SpectrogramSettings(
             kind="linear", rate_hz=1000, window_seconds=0.008, hop_seconds=HOP / 1000, n_fft=8, bands=4
         )
-        self.metadata = ModelMetadata(("background", "sound"), "softmax", settings, state_size=2)
+        self.metadata = ModelMetadata(("background", "sound"), "softmax", settings, state_size=2, embedding_size=1)
         self.lengths: list[int] = []
 
     def __call__(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         assert audio.dtype == state.dtype == np.float32
-        assert audio.shape[0] == state.shape[0] == 1
+        assert audio.shape[0] == state.shape[0] > 0
         assert audio.shape[1] > 0  # ONNX Runtime's GRU ends the process on an empty sequence
         assert audio.shape[1] % HOP == 0
         assert np.isfinite(audio).all()
         self.lengths.append(audio.shape[1])
-        memory, count = state[0].copy()
-        logits = []
-        for hop in audio[0].reshape(-1, HOP):
-            memory = np.float32(0.9) * memory + hop @ np.arange(1, HOP + 1, dtype=np.float32)
-            count += np.float32(1)
-            logits.append([memory, count])
-        rows = np.array(logits, np.float32)[None]
-        return ScoredFrames(rows, np.tanh(rows), np.array([[memory, count]], np.float32))
+        logits, memory = [], state.copy()
+        for hop in np.moveaxis(audio.reshape(len(audio), -1, HOP), 1, 0):
+            heard = (hop * np.arange(1, HOP + 1, dtype=np.float32)).sum(1)  # a product would round by the batch
+            memory = np.stack([np.float32(0.9) * memory[:, 0] + heard, memory[:, 1] + np.float32(1)], 1)
+            logits.append(memory)
+        rows = np.stack(logits, 1)
+        return ScoredFrames(rows, np.tanh(rows), memory)
+
+    def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        found = self(audio, state)
+        return found._replace(embedding=found.logits[..., :1] + 1)
 
 
 def audio_of(samples: int, seed: int = 0) -> np.ndarray:
@@ -166,3 +169,51 @@ def test_refused_audio_is_named_and_leaves_the_stream_as_it_was(samples: np.ndar
     parts.append(classifier.feed(audio[6:]).logits)
     np.testing.assert_array_equal(np.concatenate(parts), StreamingClassifier(Remembering()).feed(audio).logits)
     assert classifier.seconds == pytest.approx(4 * HOP / 1000)
+
+
+@settings(max_examples=40)
+@given(PIECES, st.integers(1, 5), st.integers(1, 3))
+def test_each_stream_of_a_batch_gets_what_it_would_get_alone(lengths: list[int], streams: int, at_once: int) -> None:
+    audio = np.stack([audio_of(sum(lengths), seed) for seed in range(streams)])
+    batch = StreamingBatch(Remembering(), streams, embed=True, streams_per_call=at_once)
+    cuts = np.cumsum([0, *lengths])
+    parts = [batch.feed(audio[:, a:b]) for a, b in itertools.pairwise(cuts)] + [batch.flush()]
+    for stream in range(streams):
+        alone = StreamingClassifier(Remembering(), embed=True)
+        wanted = [alone.feed(audio[stream]), alone.flush()]
+        for name in ("logits", "scores", "embedding"):
+            found = np.concatenate([getattr(p, name)[stream] for p in parts])
+            np.testing.assert_array_equal(found, np.concatenate([getattr(p, name) for p in wanted]))
+    assert batch.seconds == pytest.approx(alone.seconds)
+
+
+def test_one_stream_of_a_batch_begins_again_and_the_others_do_not_notice() -> None:
+    audio = np.stack([audio_of(6 * HOP + 3, seed) for seed in range(5)])
+    later = np.stack([audio_of(6 * HOP + 1, 10 + seed) for seed in range(5)])
+    batch, whole = StreamingBatch(Remembering(), 5, streams_per_call=2), StreamingBatch(Remembering(), 5)
+    for one in (batch, whole):
+        one.feed(audio)
+    batch.reset_stream(3)
+    found, unbroken = batch.feed(later).logits, whole.feed(later).logits
+    np.testing.assert_array_equal(found[[0, 1, 2, 4]], unbroken[[0, 1, 2, 4]])
+    begun = np.concatenate([np.zeros(3, np.float32), later[3]])  # what waited for its hop is silence now
+    np.testing.assert_array_equal(found[3], StreamingClassifier(Remembering()).feed(begun).logits)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.zeros((2, 8), np.float32), [r"\(2, 8\)", r"\[3, n\]"]),
+        (np.zeros((3, 8), np.int16), ["int16"]),
+        (np.zeros(8, np.float32), [r"\(8,\)"]),
+        (np.full((3, 8), np.nan, np.float32), ["NaN"]),
+    ],
+)
+def test_audio_that_is_no_row_a_stream_is_refused(samples: np.ndarray, words: list[str]) -> None:
+    for word in words:
+        with pytest.raises(DataError, match=word):
+            StreamingBatch(Remembering(), 3).feed(samples)
+    with pytest.raises(DataError, match="0 streams"):
+        StreamingBatch(Remembering(), 0)
+    with pytest.raises(DataError, match="no stream 3; they are numbered 0 to 2"):
+        StreamingBatch(Remembering(), 3).reset_stream(3)
