@@ -8,7 +8,7 @@ import click
 
 from auricle_shared.errors import DeviceError
 
-from .sources.microphone import NO_MICROPHONE, MicrophoneInfo, list_microphones
+from .sources.portaudio import NO_MICROPHONE, MicrophoneInfo, list_microphones
 
 
 @click.command()

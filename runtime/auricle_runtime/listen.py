@@ -5,73 +5,22 @@ source -> StreamingClassifier.feed(block) -> EventDetector.update(scores, time) 
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from auricle_shared.errors import DataError
-from auricle_shared.events import Event, EventDetector
-from auricle_shared.metadata import ModelMetadata
-from auricle_shared.scorer import Scorer
-from auricle_shared.stream import StreamFrames, StreamingClassifier
 
+from .event_overrides import events_in_force
+from .listener import Listener as Listener
 from .onnx_scorer import OnnxScorer
+from .open_sinks import SinkOptions, open_sinks
 from .sinks import Sink
-from .sources import DEFAULT_BLOCK_MS, Block, Source
-
-
-class Listener:
-    """Carries one stream from blocks to events; knows no source and no command."""
-
-    def __init__(self, scorer: Scorer, sinks: Sequence[Sink]) -> None:
-        self._classifier = StreamingClassifier(scorer)
-        self._detector = EventDetector.for_model(scorer.metadata)
-        self._sinks = sinks
-        self._rate_hz = scorer.metadata.rate_hz
-        self._samples = 0
-        self._end_seconds = 0.0
-        self.counts: Counter[str] = Counter()
-
-    @property
-    def seconds(self) -> float:
-        """How much audio was heard."""
-        return self._samples / self._rate_hz
-
-    def hear(self, block: Block) -> None:
-        if block.after_gap:
-            self._begin_again(block.start_seconds)
-        self._take(block, self._classifier.feed(block.samples))
-        self._samples += len(block.samples)
-        self._end_seconds = block.start_seconds + len(block.samples) / self._rate_hz
-
-    def end(self) -> None:
-        """The stream is over: the last piece of a hop is scored, and events that are still on end here."""
-        rest = self._classifier.flush()
-        if len(rest.scores):
-            self._take(Block(rest.scores[:0, 0], self._end_seconds), rest)
-        self._tell(self._detector.finish(self._end_seconds))
-
-    def _take(self, block: Block, frames: StreamFrames) -> None:
-        for sink in self._sinks:
-            sink.heard(block, frames)
-        if len(frames.scores):
-            self._tell(self._detector.update(frames.scores, frames.start_seconds))
-
-    def _begin_again(self, at_seconds: float) -> None:
-        """After a hole nothing is known of what was on before it."""
-        self._tell(self._detector.finish(self._end_seconds))
-        self._detector.reset()
-        self._classifier.reset(at_seconds)
-
-    def _tell(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.phase == "on":
-                self.counts[event.label] += 1
-            for sink in self._sinks:
-                sink.event(event)
+from .sources import DEFAULT_BLOCK_MS, Source
 
 
 @click.command()
@@ -80,7 +29,38 @@ class Listener:
 @click.option("--stdin", is_flag=True, help="Listen to standard input: raw 16-bit little-endian mono, or a WAV.")
 @click.option("--stdin-rate", type=click.IntRange(1000, 768000), help="Rate of raw samples in Hz; default the model's.")
 @click.option("--device", help="Microphone: index, name or a part of the name. 'auricle devices' lists them.")
+@click.option("--channel", type=click.IntRange(1), help="Channel that is heard, from 1; default the mean of all.")
+@click.option("--realtime", is_flag=True, help="--wav and --stdin at the speed of a microphone.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on standard output.")
+@click.option(
+    "--mqtt",
+    multiple=True,
+    metavar="URL",
+    help="mqtt://[user@]host[:port][/prefix], mqtts:// for TLS. The "
+    "password is read from AURICLE_MQTT_PASSWORD. Home Assistant finds the sounds by itself.",
+)
+@click.option("--mqtt-ca", type=click.Path(path_type=Path), help="Authorities to trust with mqtts://, a PEM file.")
+@click.option("--webhook", multiple=True, metavar="URL", help="POST each onset as JSON to this address.")
+@click.option(
+    "--exec",
+    "exec_",
+    multiple=True,
+    metavar="COMMAND",
+    help="Run this at each onset, without a shell; the "
+    "event is in its environment (AURICLE_LABEL, AURICLE_SCORE, AURICLE_ONSET_UTC, ...).",
+)
+@click.option("--save-clips", type=click.Path(path_type=Path), help="Save the sound around each event in this folder.")
+@click.option("--most-clips", type=click.IntRange(1), default=200, show_default=True, help="The oldest make room.")
+@click.option("--most-megabytes", type=click.FloatRange(1), default=200.0, show_default=True, help="The same in size.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="[LABEL.]KEY=VALUE",
+    help="Change an event setting, for "
+    "instance doorbell.on_threshold=0.8; so does a file MODEL.events.toml next to the model.",
+)
+@click.option("--explain", is_flag=True, help="Tell the settings in force, and every second the scores beside them.")
 @click.option("--provider", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
     "--block-ms", type=click.FloatRange(0.1, 60000), default=DEFAULT_BLOCK_MS, show_default=True,
@@ -88,47 +68,62 @@ class Listener:
 )  # fmt: skip
 @click.option("--scores", help="Also write every frame's scores to this CSV file; '-' is standard output.")
 def listen(
-    model: Path,
-    wav: Path | None,
-    stdin: bool,
-    stdin_rate: int | None,
-    device: str | None,
-    as_json: bool,
-    provider: str,
-    block_ms: float,
-    scores: str | None,
-) -> None:
+    model: Path, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, channel: int | None,
+    realtime: bool, assignments: tuple[str, ...], provider: str, block_ms: float, **sinks: Any,
+) -> None:  # fmt: skip
     """Tell what is heard, with times: from the microphone, a recording or standard input.
 
     \b
     auricle listen model.onnx                       the default microphone
     auricle listen model.onnx --device USB --json
-    auricle listen model.onnx --wav kitchen.flac --scores scores.csv
+    auricle listen model.onnx --wav kitchen.flac --explain
     arecord -t wav -f S16_LE -r 16000 | auricle listen model.onnx --stdin
+    auricle listen model.onnx --mqtt mqtt://broker/auricle/kitchen --save-clips clips
+    auricle listen model.onnx --webhook https://host/path --exec 'notify-send bell'
 
-    Events go to standard output, all else to standard error. Ctrl-C ends.
+    Events go to standard output, all else to standard error. Any number of sinks at once; one that is slow or dead
+    stops nobody. A microphone that was lost is opened again. Ctrl-C ends.
     """
-    if sum((wav is not None, stdin, device is not None)) > 1:
-        raise click.UsageError("--wav, --stdin and --device name three sources; give one of them.")
-    if stdin_rate is not None and not stdin:
-        raise click.UsageError("--stdin-rate belongs to --stdin.")
-    if as_json and scores == "-":
-        raise click.UsageError("--json and --scores - would both write to standard output; give --scores a file.")
+    options = SinkOptions(**sinks)
+    _check(options, wav, stdin, stdin_rate, device, realtime)
     scorer = OnnxScorer(model, provider)
-    _say_model(scorer)
-    source = _open_source(scorer.metadata.rate_hz, wav, stdin, stdin_rate, device, block_ms)
+    events = events_in_force(model, scorer.metadata, assignments)
+    _say_model(scorer, events.file)
+    source = _open_source(scorer.metadata.rate_hz, wav, stdin, stdin_rate, device, block_ms, channel)
+    waits = wav is not None and not realtime
+    if realtime:
+        from .sources.pace import Paced
+
+        source = Paced(source, scorer.metadata.rate_hz)
     try:
         click.echo(f"Listening to {source.description}.", err=True)
-        _run(scorer, source, _open_sinks(scorer.metadata, as_json, scores))
+        opened = open_sinks(options, events.metadata, events.origins, model.name, waits)
+        _run(Listener(scorer, opened, events.metadata), source, opened)
     finally:
         source.close()
 
 
-def _run(scorer: Scorer, source: Source, sinks: Sequence[Sink]) -> None:
-    listener = Listener(scorer, sinks)
+def _check(
+    options: SinkOptions, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, realtime: bool
+) -> None:
+    """Options that contradict each other."""
+    if sum((wav is not None, stdin, device is not None)) > 1:
+        raise click.UsageError("--wav, --stdin and --device name three sources; give one of them.")
+    if stdin_rate is not None and not stdin:
+        raise click.UsageError("--stdin-rate belongs to --stdin.")
+    if realtime and wav is None and not stdin:
+        raise click.UsageError("--realtime belongs to --wav or --stdin; a microphone has no other speed.")
+    if options.as_json and options.scores == "-":
+        raise click.UsageError("--json and --scores - would both write to standard output; give --scores a file.")
+    if options.mqtt_ca is not None and not any(url.startswith("mqtts:") for url in options.mqtt):
+        raise click.UsageError("--mqtt-ca belongs to --mqtt mqtts://...")
+
+
+def _run(listener: Listener, source: Source, sinks: Sequence[Sink]) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's end is like Ctrl-C
     try:
         try:
-            for block in source.blocks():
+            for block in source.blocks(listener.lost):
                 listener.hear(block)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
@@ -141,52 +136,35 @@ def _run(scorer: Scorer, source: Source, sinks: Sequence[Sink]) -> None:
 
 
 def _open_source(
-    rate_hz: int, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, block_ms: float
-) -> Source:
+    rate_hz: int, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, block_ms: float,
+    channel: int | None,
+) -> Source:  # fmt: skip
     """Import and open the one source that was asked for."""
     if wav is not None:
         from .sources.file import FileSource
 
-        return FileSource(wav, rate_hz, block_ms)
+        return FileSource(wav, rate_hz, block_ms, channel)
     if stdin:
         from .sources.stdin import StdinSource
 
         if sys.stdin.isatty():
             raise DataError("--stdin reads audio from a pipe, but standard input is the keyboard. Pipe audio into it.")
-        return StdinSource(sys.stdin.buffer, rate_hz, stdin_rate, block_ms)
+        return StdinSource(sys.stdin.buffer, rate_hz, stdin_rate, block_ms, channel, _say)
     from .sources.microphone import Microphone
 
-    return Microphone(rate_hz, device, block_ms)
+    return Microphone(rate_hz, device, block_ms, channel)
 
 
-def _open_sinks(metadata: ModelMetadata, as_json: bool, scores: str | None) -> list[Sink]:
-    sinks: list[Sink] = []
-    events_to = sys.stderr if scores == "-" else sys.stdout
-    if as_json:
-        from .sinks.json_lines import JsonLines
-
-        sinks.append(JsonLines(sys.stdout))
-    else:
-        from .sinks.terminal import PlainLines, TerminalBars
-
-        bars = events_to.isatty()
-        sinks.append(TerminalBars(events_to, metadata.labels) if bars else PlainLines(events_to))
-    if scores is not None:
-        from .sinks.score_table import ScoreFile, ScoreTable
-
-        frame_seconds = metadata.hop_samples / metadata.rate_hz
-        if scores == "-":
-            sinks.append(ScoreTable(sys.stdout, metadata.labels, frame_seconds))
-        else:
-            sinks.append(ScoreFile(Path(scores), metadata.labels, frame_seconds))
-    return sinks
+def _say(text: str) -> None:
+    click.echo(f"{text}.", err=True)
 
 
-def _say_model(scorer: OnnxScorer) -> None:
+def _say_model(scorer: OnnxScorer, file: Path | None) -> None:
     labels = ", ".join(scorer.metadata.event_labels)
+    changed = f" Event settings changed by {file}." if file else ""
     click.echo(
         f"{scorer.path}: {labels} ({scorer.metadata.rate_hz} Hz, ONNX Runtime {scorer.runtime_version} on "
-        f"{scorer.provider}).",
+        f"{scorer.provider}).{changed}",
         err=True,
     )
 

@@ -61,17 +61,33 @@ def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     return Resampler(from_hz, to_hz).feed(samples, last=True)
 
 
+def one_channel(samples: np.ndarray, channel: int | None) -> np.ndarray:
+    """float32 [n, channels] -> [n]: one of them, counted from 1, or the mean of all of them."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    return samples.mean(axis=1) if channel is None else samples[:, channel - 1]
+
+
+def check_channel(channel: int | None, channels: int, where: str) -> None:
+    """Raises DataError when there is no such channel."""
+    if channel is not None and not 1 <= channel <= channels:
+        raise DataError(f"{where} has {channels} channel(s); channel {channel} is not one of them.")
+
+
 class AudioFile:
     """A recording that is read in pieces, mono float32, at its own rate.
 
     16-bit PCM WAV goes through the standard library, everything else through libsndfile.
 
+    Args:
+        channel: the one that is read, counted from 1; None: the mean of all.
+
     Raises:
-        DataError: no such file, nothing in it, or not a recording that can be read.
+        DataError: no such file, nothing in it, not a recording that can be read, or no such channel.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, channel: int | None = None) -> None:
+        self.path, self._channel = Path(path), channel
         if not self.path.is_file():
             raise DataError(f"{self.path} does not exist or is not a file.")
         self._wave = _open_plain_wave(self.path)
@@ -86,6 +102,7 @@ class AudioFile:
             raise DataError(f"{self.path} has a rate of {self.rate_hz} Hz; wanted {MIN_RATE_HZ} to {MAX_RATE_HZ}.")
         if self.length_samples == 0:
             raise DataError(f"{self.path} holds no audio (0 samples).")
+        check_channel(channel, self.channels, str(self.path))
 
     def blocks(self, samples: int) -> Iterator[np.ndarray]:
         """Mono float32 pieces of `samples` samples; the last may be shorter.
@@ -106,14 +123,14 @@ class AudioFile:
             data = self._wave.readframes(samples)
             frame_bytes = 2 * self.channels
             values = to_float(np.frombuffer(data[: len(data) // frame_bytes * frame_bytes], "<i2"))
-            return values if self.channels == 1 else values.reshape(-1, self.channels).mean(axis=1)
+            return one_channel(values.reshape(-1, self.channels), self._channel)
         import soundfile
 
         try:
             values = self._sound.read(samples, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise DataError(f"{self.path} breaks off while being read ({error}).") from error
-        return values.mean(axis=1) if self.channels > 1 else values[:, 0]
+        return one_channel(values, self._channel)
 
     def part(self, first: int, count: int) -> np.ndarray:
         """Samples first to first + count, mono float32; the next read goes on behind them.

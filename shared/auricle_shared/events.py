@@ -97,9 +97,7 @@ class EventDetector:
         events: list[tuple[int, Event]] = []
         for column, detector in enumerate(self._detectors):
             n = detector.smoothing_frames
-            sums = np.cumsum(np.concatenate([[0.0], joined[kept - n + 1 :, column]]))
-            # Running sums carry rounding on; a score at the threshold must not depend on where it lies.
-            means = np.round((sums[n:] - sums[:-n]) / n, MEAN_DECIMALS)
+            means = moving_mean(joined[kept - n + 1 :, column], n)
             events += detector.update(means, start_seconds)
         busy = any(detector.busy for detector in self._detectors)
         self._is_quiet = not busy and self._history.max(initial=0.0) < self._quiet_below
@@ -125,6 +123,18 @@ class EventDetector:
             detector.reset()
 
 
+def smoothing_frames(settings: EventSettings, frame_seconds: float) -> int:
+    """Frames in the moving mean, at least 1."""
+    return max(1, round(settings.smoothing_seconds / frame_seconds))
+
+
+def moving_mean(values: np.ndarray, count: int) -> np.ndarray:
+    """values [n] -> [n - count + 1], the mean of every `count` that follow each other."""
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    # Running sums carry rounding on; a score at the threshold must not depend on where it lies.
+    return np.round((sums[count:] - sums[:-count]) / count, MEAN_DECIMALS)
+
+
 def _as_slice(columns: list[int]) -> slice | list[int]:
     """Neighbouring columns as a slice: a view, where a list would copy at every call."""
     if columns and columns == list(range(columns[0], columns[-1] + 1)):
@@ -137,7 +147,7 @@ class _ClassDetector:
 
     def __init__(self, label: str, settings: EventSettings, frame_seconds: float) -> None:
         self.label, self.settings, self._frame_seconds = label, settings, frame_seconds
-        self.smoothing_frames = max(1, round(settings.smoothing_seconds / frame_seconds))
+        self.smoothing_frames = smoothing_frames(settings, frame_seconds)
         self._ready_seconds = -math.inf
         self.reset()
 

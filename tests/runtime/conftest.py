@@ -1,19 +1,17 @@
-"""A private sound server with a virtual microphone: a real peer, no sound card and no privileges needed."""
+"""Sounds, a sound server, and a stand-in for what no server can be made to do."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import pytest
+from sound_server import SoundServer
 
 from auricle_shared.audio import write_wav
 
@@ -40,59 +38,6 @@ def tones(rate_hz: int) -> np.ndarray:
     low = np.where((t >= 2) & (t < 3), np.sin(2 * np.pi * 300 * t), 0)
     high = np.where((t >= 5) & (t < 6), np.sin(2 * np.pi * 3000 * t), 0)
     return (noise + 0.3 * (low + high)).astype(np.float32)
-
-
-class SoundServer:
-    """A PulseAudio of our own; what is played into `vmic` is what its only microphone hears."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.chmod(0o700)
-        socket = folder / "native"
-        self.env = {
-            **os.environ,
-            "XDG_RUNTIME_DIR": str(folder),
-            "PULSE_SERVER": f"unix:{socket}",
-            "HOME": str(folder),  # no asoundrc and no cookie of whoever runs the tests
-        }
-        self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes", "--use-pid-file=no",
-             f"--load=module-native-protocol-unix socket={socket} auth-anonymous=1"],
-            env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self._wait_until_up()
-        self.plug_in()
-
-    def plug_in(self) -> None:
-        self.control("load-module", "module-null-sink", "sink_name=vmic", "rate=48000", "channels=1")
-        self.control("load-module", "module-remap-source", "source_name=vmic_in", "master=vmic.monitor", "channels=1")
-        self.control("set-default-source", "vmic_in")
-        self.control("set-default-sink", "vmic")
-
-    def unplug(self) -> None:
-        self.control("unload-module", "module-remap-source")
-        self.control("unload-module", "module-null-sink")
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def play(self, wav: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["paplay", "--latency-msec=20", "--device=vmic", str(wav)], env=self.env)
-
-    def control(self, *args: str) -> None:
-        subprocess.run(["pactl", *args], env=self.env, check=True, stdout=subprocess.DEVNULL, timeout=10)
-
-    def stop(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-        self._process.terminate()
-        self._process.wait(10)
-
-    def _wait_until_up(self) -> None:
-        for _ in range(100):
-            if not subprocess.run(["pactl", "info"], env=self.env, capture_output=True, timeout=10).returncode:
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError("The private PulseAudio did not answer within 5 s.")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def heard(source: Source) -> np.ndarray:
         assert block.start_seconds == pytest.approx(given / RATE_HZ, abs=1e-9)
         assert block.samples.dtype == np.float32
         assert block.samples.ndim == 1
-        assert not block.after_gap
+        assert block.gap is None
         given += len(block.samples)
     return np.concatenate([block.samples for block in blocks])
 

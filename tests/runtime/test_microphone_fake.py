@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
-from auricle_runtime.sources import Block, microphone
+from auricle_runtime.sources import Block, capture, microphone
+from auricle_runtime.sources.capture import Clock
 from auricle_runtime.sources.microphone import Microphone, find_microphone
-from auricle_shared.errors import DeviceError
+from auricle_shared.errors import DataError, DeviceError
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Fake = Callable[..., dict[str, str]]
@@ -65,6 +66,22 @@ class FakeSoundDevice:
     devices = devices()
     default: int | None = 1
 
+    lists: list[Any]
+    """What PortAudio will find each time it is started anew"""
+
+    @classmethod
+    def _terminate(cls) -> None:
+        pass
+
+    @classmethod
+    def _initialize(cls) -> None:
+        if cls.lists:
+            cls.devices = cls.lists.pop(0)
+
+    @staticmethod
+    def _exit_handler() -> None:
+        pass
+
     @classmethod
     def query_devices(cls, kind: str | None = None) -> Any:
         if kind is None:
@@ -83,16 +100,25 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeSoundDevice]:
 
     class Fake(FakeSoundDevice):
         InputStream = Stream
+        lists: list[Any] = []
 
     monkeypatch.setitem(sys.modules, "sounddevice", Fake)
     return Fake
 
 
+class Lost(Exception):
+    """Raised by who is told that the microphone is lost: it would be opened again for ever."""
+
+
+def give_up(reason: str) -> NoReturn:
+    raise Lost(reason)
+
+
 def hear(mic: Microphone) -> tuple[list[Block], str]:
-    """All blocks until the stream ends, and how the error then calls it."""
+    """All blocks until the microphone is lost, and how that is told."""
     blocks: list[Block] = []
-    with pytest.raises(DeviceError) as ended:
-        blocks.extend(mic.blocks())
+    with pytest.raises(Lost) as ended:
+        blocks.extend(mic.blocks(give_up))
     mic.close()
     return blocks, str(ended.value)
 
@@ -130,7 +156,7 @@ def test_samples_are_copied_and_times_run_on(fake: type[FakeSoundDevice], rng: n
     blocks, ended = hear(Microphone(16000, "webcam"))
     np.testing.assert_array_equal(np.concatenate([b.samples for b in blocks]), audio)
     assert [b.start_seconds for b in blocks] == pytest.approx([i * 0.08 for i in range(len(blocks))])
-    assert not any(b.after_gap for b in blocks)
+    assert not any(b.gap for b in blocks)
     assert "is gone" in ended
 
 
@@ -139,27 +165,28 @@ def test_overflow_is_counted_and_is_a_gap(fake: type[FakeSoundDevice]) -> None:
     fake.InputStream.script = [(quiet, False), (quiet, True), (quiet, False), (quiet, True)]
     mic = Microphone(16000, "webcam")
     blocks, _ = hear(mic)
-    assert [b.after_gap for b in blocks] == [False, True, False, True]
-    assert mic.problems == ["the sound system lost samples 2 time(s) (input overflow)"]
+    assert ["overflow" in str(b.gap) for b in blocks] == [False, True, False, True]
+    assert "2 gap(s)" in mic.problems[0]
 
 
 @pytest.mark.parametrize(("device", "rate_hz"), [("webcam", 16000), ("hw:1", 48000)])
 def test_what_does_not_fit_the_queue_is_dropped_counted_and_leaves_time_true(
     fake: type[FakeSoundDevice], monkeypatch: pytest.MonkeyPatch, device: str, rate_hz: int
 ) -> None:
-    monkeypatch.setattr(microphone, "QUEUE_SECONDS", 0.4)  # five blocks of 80 ms
+    monkeypatch.setattr(capture, "QUEUE_SECONDS", 0.4)  # five blocks of 80 ms
     block = round(0.08 * rate_hz)
     fake.InputStream.script = [(np.zeros(block), False)] * 12
     mic = Microphone(16000, device)
     again: list[tuple[np.ndarray, bool]] = [(np.zeros(block), False)] * 2
-    found = mic.blocks()
+    found = mic.blocks(give_up)
     blocks = [next(found) for _ in range(5)]  # now the queue has room again, and sound goes on after the hole
     for samples, _ in again:
-        mic._callback(samples[:, None].astype(np.float32), block, None, Status())
-    with pytest.raises(DeviceError):
+        mic._capture._callback(samples[:, None].astype(np.float32), block, None, Status())
+    with pytest.raises(Lost):
         blocks.extend(found)
-    assert mic.problems == ["0.56 s of audio were dropped because this machine could not keep up"]
-    gaps = [b for b in blocks if b.after_gap]
+    assert mic.problems == ["0.56 s of audio were lost in 1 gap(s), each of them told above"]
+    gaps = [b for b in blocks if b.gap]
+    assert [g.gap.lost_seconds for g in gaps if g.gap] == [pytest.approx(0.56)]
     assert [b.start_seconds for b in gaps] == pytest.approx([12 * 0.08])
     before = sum(len(b.samples) for b in blocks if b.start_seconds < 0.9)
     assert before == pytest.approx(5 * 0.08 * 16000, abs=1)
@@ -179,7 +206,7 @@ def test_microphone_that_cannot_be_opened(fake: type[FakeSoundDevice]) -> None:
 
 
 def test_silent_stall_is_seen_by_the_wall_clock(fake: type[FakeSoundDevice], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(microphone, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(capture, "STALL_SECONDS", 0.5)
     fake.InputStream.script, fake.InputStream.stays_active = [(np.zeros(1280), False)] * 3, True
     blocks, ended = hear(Microphone(16000, "webcam"))
     assert len(blocks) == 3
@@ -191,11 +218,84 @@ def test_stream_that_cannot_be_closed_does_not_hold_the_program(
 ) -> None:
     left_behind = []
     monkeypatch.setattr(microphone, "CLOSE_SECONDS", 0.05)
-    monkeypatch.setattr(microphone, "_leave_portaudio_behind", lambda: left_behind.append(True))
+    monkeypatch.setattr(microphone, "leave_portaudio_behind", lambda: left_behind.append(True))
     mic = Microphone(16000, "webcam")
-    mic._stream = SimpleNamespace(close=lambda: time.sleep(1))
+    mic._capture._stream = SimpleNamespace(close=lambda: time.sleep(1))
     mic.close()
     assert left_behind == [True]
+
+
+def test_one_channel_of_several(fake: type[FakeSoundDevice], rng: np.random.Generator) -> None:
+    class Stereo(fake.InputStream):  # type: ignore[name-defined,misc]
+        def start(self) -> None:
+            self._callback(np.array([[0.25, -0.5]] * 3840, np.float32), 3840, None, Status())
+            self.active = False
+
+    fake.InputStream = Stereo
+    for channel, wanted in ((1, 0.25), (2, -0.5)):
+        blocks, _ = hear(Microphone(48000, "hw:1", channel=channel))
+        np.testing.assert_allclose(blocks[0].samples, wanted)
+    with pytest.raises(DataError, match="has 2 channel.*channel 3 is not one"):
+        Microphone(48000, "hw:1", channel=3)
+
+
+def test_opened_again_after_every_loss(fake: type[FakeSoundDevice], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lost, twice not there, then back as another index: the same microphone, the hole in its place."""
+    monkeypatch.setattr(microphone, "FIRST_PAUSE_SECONDS", 0.05)
+    fake.InputStream.script = [(np.full(1280, 0.1), False)] * 3
+    mic = Microphone(16000, "2")
+    told: list[str] = []
+    found = mic.blocks(told.append)
+    before = [next(found) for _ in range(3)]
+    absent = fake.devices[:2]
+    returned = [*fake.devices[:2], {**fake.devices[2], "index": 5}]
+    fake.lists = [absent, absent, returned]
+    after = next(found)
+    assert len(told) == 1
+    assert "is gone" in told[0]
+    assert fake.lists == []
+    assert mic.info.index == 5
+    assert after.gap is not None
+    assert 0.1 < after.gap.lost_seconds < 30
+    assert after.start_seconds == pytest.approx(3 * 0.08 + after.gap.lost_seconds)
+    assert not any(b.gap for b in before)
+    mic.close()
+
+
+def test_another_microphone_at_the_same_index_is_not_taken(
+    fake: type[FakeSoundDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "FIRST_PAUSE_SECONDS", 0.05)
+    fake.InputStream.script = [(np.zeros(1280), False)]
+    mic = Microphone(16000, "2")
+    found = mic.blocks()
+    next(found)
+    fake.lists = [[*fake.devices[:2], {**fake.devices[2], "name": "Camera"}], fake.devices]
+    next(found)
+    assert mic.info.name == "USB Webcam"
+    assert fake.lists == []
+    mic.close()
+
+
+def arrivals(seconds: float, late: Callable[[float], float]) -> list[float]:
+    """Missing seconds that the clock finds in blocks of 80 ms, each as late as it is told."""
+    clock = Clock(16000)
+    ends = np.arange(1, round(seconds / 0.08) + 1)
+    found = [clock.missing_seconds(1280 * int(i), 5000 + 0.08 * i + late(0.08 * i)) for i in ends]
+    return [missing for missing in found if missing]
+
+
+def test_clock_sees_a_loss_that_nobody_reports(rng: np.random.Generator) -> None:
+    jitter = lambda t: float(rng.uniform(0, 0.05))  # noqa: E731
+    assert arrivals(120, jitter) == []
+    assert arrivals(120, lambda t: jitter(t) + 0.004 * t) == []  # a slow sound card
+    assert arrivals(120, lambda t: jitter(t) - 0.004 * t) == []  # a fast one
+    assert arrivals(60, lambda t: 30 - t if 27 < t < 30 else jitter(t)) == []  # held up, and made up for
+    assert arrivals(60, lambda t: 2.0 if t < 0.5 else jitter(t)) == []  # a server that wakes up
+    for lost in (0.3, 1.0, 5.0):
+        found = arrivals(60, lambda t, lost=lost: jitter(t) + (lost if t > 30 else 0))
+        assert sum(found) == pytest.approx(lost, abs=0.1)
+        assert len(found) == 1
 
 
 def test_no_microphone(fake_sounddevice: Fake, run_auricle: Run, tiny_model: Path) -> None:

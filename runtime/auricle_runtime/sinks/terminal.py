@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,11 +18,12 @@ from typing import TextIO
 
 import numpy as np
 
-from auricle_shared.events import Event
 from auricle_shared.stream import StreamFrames
 
-from ..sources import Block
-from . import Sink
+from ..sources import Block, Gap
+from . import HeardEvent, Sink
+from .level import FULL_SCALE
+from .writer import Writer
 
 BAR_CELLS = 20
 QUIET_DB = -60.0
@@ -33,29 +35,58 @@ LAST_EVENTS = 6
 CLEAR_LINE, CLEAR_BELOW = "\033[K", "\033[J"
 
 
-class PlainLines(Sink):
-    """A line when an event begins and one when it is over."""
+class Console(Sink):
+    """Says what is no event on one stream, standard error: audio that is missing, sinks that fail."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def event(self, event: Event) -> None:
-        self._stream.write(event_line(event) + "\n")
+    def say(self, text: str) -> None:
+        """A sentence without its full stop. From any thread."""
+        self._stream.write(f"{text}.\n")
         self._stream.flush()
 
+    def lost(self, reason: str) -> None:
+        self.say(reason)
 
-class TerminalBars(Sink):
-    """Redraws a few lines in place, at most ten times a second; needs nothing but ANSI sequences."""
+    def back(self) -> None:
+        self.say("Audio comes again")
 
-    def __init__(self, stream: TextIO, labels: Sequence[str]) -> None:
-        self._stream, self._labels = stream, labels
+    def gap(self, gap: Gap, at_seconds: float) -> None:
+        self.say(gap_line(gap, at_seconds))
+
+
+class PlainLines(Sink):
+    """A line when an event begins and one when it is over."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def event(self, event: HeardEvent) -> None:
+        self._writer.write(event_line(event) + "\n")
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class TerminalBars(Console):
+    """Redraws a few lines in place, at most ten times a second; needs nothing but ANSI sequences.
+
+    Args:
+        writer: a terminal that was stopped (Ctrl-S) misses pictures and holds nobody up.
+        stream: the terminal, asked what it can show.
+    """
+
+    def __init__(self, writer: Writer, stream: TextIO, labels: Sequence[str]) -> None:
+        self._writer, self._labels = writer, labels
         self._highest = np.zeros(len(labels), np.float32)
         self._peak = 0.0
         self._seconds = 0.0
-        self._events: deque[str] = deque(maxlen=LAST_EVENTS)
+        self._said: deque[str] = deque(maxlen=LAST_EVENTS)
         self._lines_drawn = 0
         self._next_draw = 0.0
         self._drawn = False
+        self._lock = threading.RLock()  # a writer that must say something says it here, in the middle of a picture
         self._cells = "█░" if _can_show(stream, "█░") else "#."
 
     def heard(self, block: Block, frames: StreamFrames) -> None:
@@ -66,32 +97,41 @@ class TerminalBars(Sink):
             self._seconds = block.start_seconds
         if len(frames.scores):
             self._highest = np.maximum(self._highest, frames.scores.max(axis=0))
-        if time.monotonic() >= self._next_draw:
+        if time.monotonic() >= self._next_draw and not self._writer.busy:
             self._draw()
-            self._next_draw = time.monotonic() + REDRAW_SECONDS
 
-    def event(self, event: Event) -> None:
-        self._events.append(event_line(event))
+    def event(self, event: HeardEvent) -> None:
+        with self._lock:
+            self._said.append(event_line(event))
         self._next_draw = 0.0
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._said.append(f"! {text}")
+            self._draw()
 
     def close(self) -> None:
         self._draw()
+        self._writer.close()
 
     def _draw(self) -> None:
-        columns, rows = shutil.get_terminal_size()
-        lines = [line[: columns - 1] for line in self._lines()][: rows - 1]
-        up = f"\033[{self._lines_drawn}A" if self._lines_drawn else ""
-        self._stream.write(up + "".join(line + CLEAR_LINE + "\n" for line in lines) + CLEAR_BELOW)
-        self._stream.flush()
-        self._lines_drawn, self._drawn = len(lines), True
+        with self._lock:
+            columns, rows = shutil.get_terminal_size()
+            lines = [line[: columns - 1] for line in self._lines()][: rows - 1]
+            up = f"\033[{self._lines_drawn}A" if self._lines_drawn else ""
+            self._writer.write(up + "".join(line + CLEAR_LINE + "\n" for line in lines) + CLEAR_BELOW)
+            self._lines_drawn, self._drawn = len(lines), True
+            self._next_draw = time.monotonic() + REDRAW_SECONDS
 
     def _lines(self) -> list[str]:
         shown = sorted(np.argsort(-self._highest, kind="stable")[:MAX_BARS].tolist())
         width = max(5, *(len(self._labels[i]) for i in shown))
         level_db = 20 * math.log10(max(self._peak, 1e-6))
-        level = f"{self._bar('level', width, 1 - level_db / QUIET_DB)}  {level_db:4.0f} dB  {self._seconds:8.1f} s"
+        clipping = "  CLIPPING" if self._peak >= FULL_SCALE else ""
+        bar = self._bar("level", width, 1 - level_db / QUIET_DB)
+        level = f"{bar}  {level_db:4.0f} dB  {self._seconds:8.1f} s{clipping}"
         scores = [f"{self._bar(self._labels[i], width, self._highest[i])}  {self._highest[i]:.2f}" for i in shown]
-        return [level, *scores, *self._events]
+        return [level, *scores, *self._said]
 
     def _bar(self, name: str, width: int, share: float) -> str:
         """A bar behind its name: full at 1, empty at 0 and below."""
@@ -99,11 +139,15 @@ class TerminalBars(Sink):
         return f"{name:{width}}  {self._cells[0] * full}{self._cells[1] * (BAR_CELLS - full)}"
 
 
-def event_line(event: Event) -> str:
+def event_line(event: HeardEvent) -> str:
     if event.offset_seconds is None:
         return f"{event.onset_seconds:8.2f} s  {event.label}  {event.score:.2f}"
     length = event.offset_seconds - event.onset_seconds
     return f"{event.offset_seconds:8.2f} s  {event.label}  over after {length:.2f} s, highest score {event.score:.2f}"
+
+
+def gap_line(gap: Gap, at_seconds: float) -> str:
+    return f"{at_seconds:.2f} s: {gap.lost_seconds:.2f} s of audio are missing before this ({gap.reason}); begun anew"
 
 
 def _can_show(stream: TextIO, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from auricle_shared.audio import AudioFile, Resampler
 
-from . import DEFAULT_BLOCK_MS, Block, resampled, samples_per_block
+from . import DEFAULT_BLOCK_MS, Block, Lost, nobody, resampled, samples_per_block
 
 READ_SAMPLES = 1 << 15
 """Read at once and handed out in views: what a read costs is paid once for many blocks."""
@@ -22,10 +23,13 @@ class FileSource:
         path: any recording; 16-bit WAV at the model's rate needs neither soundfile nor soxr.
         rate_hz: the model's rate.
         block_ms: length of a block in the recording's own time; the last one may be shorter.
+        channel: the one that is heard, counted from 1; None: the mean of all.
     """
 
-    def __init__(self, path: str | Path, rate_hz: int, block_ms: float = DEFAULT_BLOCK_MS) -> None:
-        self._file = AudioFile(path)
+    def __init__(
+        self, path: str | Path, rate_hz: int, block_ms: float = DEFAULT_BLOCK_MS, channel: int | None = None
+    ) -> None:
+        self._file = AudioFile(path, channel)
         try:
             self._resampler = Resampler(self._file.rate_hz, rate_hz)
         except BaseException:
@@ -44,8 +48,8 @@ class FileSource:
     def problems(self) -> list[str]:
         return []
 
-    def blocks(self) -> Iterator[Block]:
-        return resampled(self._pieces(), self._resampler)
+    def blocks(self, lost: Lost = nobody) -> Iterator[Block]:
+        return resampled(self._pieces(), self._resampler, began_utc=time.time())
 
     def _pieces(self) -> Iterator[np.ndarray]:
         size = self._block_samples

@@ -1,120 +1,45 @@
-"""The microphone, through PortAudio: a callback that copies and leaves, a bounded queue, a watchdog on wall time.
+"""The microphone: captured, brought to the model's rate, and opened again whenever it was lost.
 
-    sound card --callback thread--> queue of (first sample, samples) --> one channel --> model's rate --> blocks
+    Capture --pieces--> Run (resampler, stream time) --> blocks
+       ^ lost: said at once, opened again with back-off, the hole measured by the wall clock
 
-A hole in the stream is seen by the numbers of the samples, so stream time stays true when blocks had to be dropped.
+Stream time runs on through every hole, so that times stay true.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any, TypeVar
 
 from auricle_shared.audio import Resampler
-from auricle_shared.errors import DeviceError
+from auricle_shared.errors import AuricleError, DeviceError
 
-from . import DEFAULT_BLOCK_MS, Block, resampled, samples_per_block
-
-QUEUE_SECONDS = 5.0
-"""Audio that waits while the program is held up; what comes beyond it is dropped and counted."""
-MAX_BLOCK_MS = 500.0
-"""Longer blocks are for recordings: a microphone's would look like a stall."""
-STALL_SECONDS = 2.0
-"""A sound server that hangs raises no error and sets no flag: only the wall clock shows it."""
-FIRST_BLOCK_SECONDS = 6.0
-"""The first block of a sound server that has to wake up was seen 2 s late."""
-POLL_SECONDS = 0.25
-CLOSE_SECONDS = 1.0
-"""Closing a stream whose server hangs would hang too; after this long it is left behind."""
-NO_MICROPHONE = (
-    "No microphone was found. Plug one in, or start the sound server (PipeWire, PulseAudio) of this user; in a "
-    "container, pass the sound devices through. Recordings (--wav) and pipes (--stdin) work without."
+from . import DEFAULT_BLOCK_MS, Block, Gap, Lost, Run, nobody
+from .capture import POLL_SECONDS, Capture
+from .portaudio import (
+    Attempt,
+    MicrophoneInfo,
+    find_microphone,
+    leave_portaudio_behind,
+    list_microphones,
+    needs_sounddevice,
+    quiet_stderr,
+    start_anew,
 )
 
+MAX_BLOCK_MS = 500.0
+"""Longer blocks are for recordings: a microphone's would look like a stall."""
+HANG_SECONDS = 10.0
+"""A sound server that does not answer for so long hangs."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 2.0
+"""Between attempts to open a lost microphone, doubled each time: looking for devices costs about 0.1 s of CPU."""
+CLOSE_SECONDS = 1.0
+"""Closing a stream whose server hangs would hang too; after this long it is left behind."""
 
-@dataclass(frozen=True)
-class MicrophoneInfo:
-    index: int
-    name: str
-    channels: int
-    rate_hz: float
-    """the device's native rate; audio is captured at it and resampled here"""
-    is_default: bool
+T = TypeVar("T")
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-class Captured(NamedTuple):
-    first_sample: int
-    """number of its first sample since the stream began, counted in the callback"""
-    samples: np.ndarray
-    """float32 [n, channels]"""
-    overflowed: bool
-    """the sound system says that it lost samples just before"""
-
-
-def needs_sounddevice() -> Any:
-    """The package sounddevice with its PortAudio, or a DeviceError that says which of the two is missing."""
-    try:
-        import sounddevice
-    except ImportError as error:
-        raise DeviceError(
-            "The microphone needs the package sounddevice: pip install 'auricle-runtime[mic]'. "
-            "Recordings (--wav) and pipes (--stdin) need nothing."
-        ) from error
-    except OSError as error:
-        raise DeviceError(
-            f"The PortAudio library cannot be loaded ({error}). On Debian, Ubuntu and Raspberry Pi OS: "
-            "sudo apt install libportaudio2. Recordings (--wav) and pipes (--stdin) need nothing."
-        ) from error
-    return sounddevice
-
-
-def list_microphones() -> list[MicrophoneInfo]:
-    """Every device with at least one input channel. Raises DeviceError: no sounddevice or no PortAudio."""
-    sounddevice = needs_sounddevice()
-    default = _default_index(sounddevice)
-    return [
-        MicrophoneInfo(
-            int(d["index"]),
-            d["name"],
-            int(d["max_input_channels"]),
-            float(d["default_samplerate"]),
-            int(d["index"]) == default,
-        )
-        for d in sounddevice.query_devices()
-        if d["max_input_channels"] > 0
-    ]
-
-
-def find_microphone(wanted: str | None) -> MicrophoneInfo:
-    """The microphone of an index, a name or a part of a name; None is the default one.
-
-    Raises:
-        DeviceError: none there, no such one (lists the real ones), or several that fit.
-    """
-    found = list_microphones()
-    if not found:
-        raise DeviceError(NO_MICROPHONE)
-    if wanted is None:
-        fitting = [m for m in found if m.is_default] or found[:1]
-    elif wanted.isdecimal():
-        fitting = [m for m in found if m.index == int(wanted)]
-    else:
-        fitting = [m for m in found if m.name == wanted][:1]
-        fitting = fitting or [m for m in found if wanted.casefold() in m.name.casefold()]
-    if len(fitting) == 1:
-        return fitting[0]
-    said = "fits several microphones" if fitting else "is no microphone here"
-    names = "; ".join(f"{m.index}: {m.name}" for m in fitting or found)
-    raise DeviceError(f"{wanted!r} {said}. {'These' if fitting else 'There are'}: {names}. Give an index or a name.")
+__all__ = ["Microphone", "MicrophoneInfo", "find_microphone", "list_microphones", "needs_sounddevice"]
 
 
 class Microphone:
@@ -124,22 +49,30 @@ class Microphone:
         rate_hz: the model's rate; the device runs at its own.
         device: index, name or part of a name; None is the default one.
         block_ms: length of the blocks that PortAudio is asked for, at most MAX_BLOCK_MS.
+        channel: the one that is heard, counted from 1; None: the mean of what the device gives.
 
     Raises:
-        DeviceError: missing or unusable; from `blocks` also one that stopped.
+        DeviceError: missing or unusable at the beginning. Once it was open, it is waited for.
     """
 
-    def __init__(self, rate_hz: int, device: str | None = None, block_ms: float = DEFAULT_BLOCK_MS) -> None:
-        sounddevice = needs_sounddevice()
-        self.info = find_microphone(device)
-        self._rate_hz = rate_hz
-        self._resampler = Resampler(self.info.rate_hz, rate_hz)
-        block = samples_per_block(min(block_ms, MAX_BLOCK_MS), self.info.rate_hz)
-        self._queue: queue.Queue[Captured] = queue.Queue(max(4, round(QUEUE_SECONDS * self.info.rate_hz / block)))
-        self._next_sample = 0  # written by the callback's thread only, like the two counts below
-        self._dropped_samples = 0
-        self._overflows = 0
-        self._stream = self._open(sounddevice, block)
+    def __init__(
+        self, rate_hz: int, device: str | None = None, block_ms: float = DEFAULT_BLOCK_MS, channel: int | None = None
+    ) -> None:
+        self._rate_hz, self._wanted = rate_hz, device
+        self._block_ms, self._channel = min(block_ms, MAX_BLOCK_MS), channel
+        self._attempt: Attempt[Any] = Attempt(lambda: self._open(find_microphone(device)))
+        if not self._attempt.done_within(HANG_SECONDS):
+            leave_portaudio_behind()
+            raise DeviceError(
+                f"The sound system did not answer within {HANG_SECONDS:.0f} s. Its server hangs; start it again."
+            )
+        self._capture: Capture = self._attempt.result()
+        self.info = self._capture.info
+        self._gaps, self._lost_seconds = 0, 0.0
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    def _open(self, info: MicrophoneInfo) -> Capture:
+        return Capture(info, self._block_ms, self._channel)
 
     @property
     def description(self) -> str:
@@ -149,109 +82,77 @@ class Microphone:
 
     @property
     def problems(self) -> list[str]:
-        said = []
-        if self._overflows:
-            said.append(f"the sound system lost samples {self._overflows} time(s) (input overflow)")
-        if self._dropped_samples:
-            seconds = self._dropped_samples / self.info.rate_hz
-            said.append(f"{seconds:.2f} s of audio were dropped because this machine could not keep up")
-        return said
+        if not self._gaps:
+            return []
+        return [f"{self._lost_seconds:.2f} s of audio were lost in {self._gaps} gap(s), each of them told above"]
 
-    def blocks(self) -> Iterator[Block]:
-        self._stream.start()
-        captured = self._next_captured(FIRST_BLOCK_SECONDS)
-        after_gap = False
+    def blocks(self, lost: Lost = nobody) -> Iterator[Block]:
+        heard_until, arrived_seconds = 0.0, time.monotonic()
+        away = False
         while True:
-            run = _Run(captured, self)
-            for block in resampled(run, self._resampler, captured.first_sample / self.info.rate_hz):
-                yield block._replace(after_gap=after_gap)
-                after_gap = False
-            self._resampler.reset()
-            captured, after_gap = run.next_run(), True
+            run = Run(Resampler(self.info.rate_hz, self._rate_hz))
+            try:
+                for piece in self._capture.pieces():
+                    length_seconds = len(piece.samples) / self.info.rate_hz
+                    missing_seconds = piece.arrived_seconds - length_seconds - arrived_seconds
+                    gap = Gap("the microphone was away", max(0.0, missing_seconds)) if away else piece.gap
+                    away, self._pause_seconds = False, FIRST_PAUSE_SECONDS
+                    if gap is not None:
+                        yield from _if_any(run.rest())
+                        heard_until += gap.lost_seconds
+                        run.begin(heard_until)
+                        self._gaps, self._lost_seconds = self._gaps + 1, self._lost_seconds + gap.lost_seconds
+                    yield from _if_any(run.feed(piece.samples, gap, piece.arrived_utc))
+                    heard_until, arrived_seconds = heard_until + length_seconds, piece.arrived_seconds
+            except DeviceError as error:
+                if not away:
+                    lost(f"{error} Trying to open it again")
+                yield from _if_any(run.rest())
+            away = True
+            self._open_again(lost)
 
     def close(self) -> None:
         """Stop listening. A stream that cannot be closed because its server hangs is left to the process's end."""
-        closer = threading.Thread(target=self._stream.close, daemon=True)
-        closer.start()
-        closer.join(CLOSE_SECONDS)
-        if closer.is_alive():
-            _leave_portaudio_behind()
+        free = self._attempt.done_within(0) and Attempt(self._capture.close).done_within(CLOSE_SECONDS)
+        if not free:
+            leave_portaudio_behind()
 
-    def _open(self, sounddevice: Any, block: int) -> Any:
-        """One channel where the device gives one; some sound cards only give all of theirs."""
-        problem: Exception | None = None
-        for channels in sorted({1, min(2, self.info.channels), self.info.channels}):
-            try:
-                return sounddevice.InputStream(
-                    device=self.info.index,
-                    channels=channels,
-                    samplerate=self.info.rate_hz,
-                    dtype="float32",
-                    blocksize=block,
-                    callback=self._callback,
-                )
-            except (sounddevice.PortAudioError, ValueError) as error:
-                problem = problem or error
-        raise DeviceError(
-            f"The microphone {self.info.index}: {self.info.name} cannot be opened ({problem}). Is another program "
-            "using it? 'auricle devices' lists the others."
-        )
-
-    def _callback(self, indata: np.ndarray, frames: int, _time: Any, status: Any) -> None:
-        """In PortAudio's thread: copy and leave."""
-        overflowed = bool(status.input_overflow)
-        self._overflows += overflowed
-        try:
-            self._queue.put_nowait(Captured(self._next_sample, indata.copy(), overflowed))
-        except queue.Full:
-            self._dropped_samples += frames
-        self._next_sample += frames
-
-    def _next_captured(self, patience_seconds: float) -> Captured:
-        """Wait for the callback. Raises DeviceError when it has stopped coming."""
-        began = time.monotonic()
+    def _open_again(self, lost: Lost) -> None:
+        """Until it works."""
+        self._wait_for(Attempt(self._capture.close), lost)
         while True:
+            time.sleep(self._pause_seconds)
+            self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
             try:
-                return self._queue.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                silent = time.monotonic() - began
-            if not self._stream.active:
-                raise DeviceError(f"The microphone {self.info.name} is gone: unplugged, or its sound server ended.")
-            if silent > patience_seconds:
-                raise DeviceError(
-                    f"The microphone {self.info.name} gives no audio: nothing came for {silent:.1f} s. Its sound "
-                    "server hangs, or the device was suspended."
-                )
-
-
-class _Run:
-    """Iterates over the pieces of one unbroken run of samples, as one channel; ends at a hole."""
-
-    def __init__(self, first: Captured, microphone: Microphone) -> None:
-        self._captured, self._microphone = first, microphone
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        while True:
-            first, samples, _ = self._captured
-            yield samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
-            self._captured = self._microphone._next_captured(STALL_SECONDS)
-            if self._captured.overflowed or self._captured.first_sample != first + len(samples):
+                self._capture = self._wait_for(Attempt(self._find_again), lost)
+                self.info = self._capture.info
                 return
+            except AuricleError:  # not there yet
+                continue
 
-    def next_run(self) -> Captured:
-        """What came after the hole."""
-        return self._captured
+    def _find_again(self) -> Capture:
+        """The same microphone, not whatever stands at its index now."""
+        start_anew()
+        by_index = self._wanted is not None and self._wanted.isdecimal()
+        return self._open(find_microphone(_lasting_name(self.info.name) if by_index else self._wanted))
+
+    def _wait_for(self, attempt: Attempt[T], lost: Lost) -> T:
+        """Its result, however long it takes; said once when that is long. Ctrl-C ends the wait."""
+        self._attempt = attempt
+        began, told = time.monotonic(), False
+        with quiet_stderr():
+            while not attempt.done_within(POLL_SECONDS):
+                if not told and time.monotonic() - began > HANG_SECONDS:
+                    lost("The sound system does not answer. Waiting for it")
+                    told = True
+        return attempt.result()
 
 
-def _default_index(sounddevice: Any) -> int | None:
-    try:
-        return int(sounddevice.query_devices(kind="input")["index"])
-    except (sounddevice.PortAudioError, ValueError):  # PortAudio has no default input
-        return None
+def _lasting_name(name: str) -> str:
+    """ALSA's names end with a card number, which another port may change: 'USB Microphone: Audio (hw:1,0)'."""
+    return name.rpartition(" (hw:")[0] or name
 
 
-def _leave_portaudio_behind() -> None:
-    """Take back sounddevice's clean-up at exit: it would wait for the same hanging server, for ever."""
-    import atexit
-
-    atexit.unregister(needs_sounddevice()._exit_handler)
+def _if_any(block: Block | None) -> Iterator[Block]:
+    if block is not None:
+        yield block

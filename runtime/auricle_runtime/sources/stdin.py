@@ -12,11 +12,12 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from auricle_shared.audio import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
+from auricle_shared.audio import MAX_RATE_HZ, MIN_RATE_HZ, Resampler, check_channel, one_channel
 from auricle_shared.errors import DataError
 from auricle_shared.pcm import to_float
 
-from . import DEFAULT_BLOCK_MS, Block, resampled, samples_per_block
+from . import DEFAULT_BLOCK_MS, Block, Lost, nobody, resampled, samples_per_block
+from .pipe import PipeReader
 
 HEAD_BYTES = 12
 """'RIFF', a size, 'WAVE'"""
@@ -42,6 +43,8 @@ class StdinSource:
         stream: binary, read to its end.
         rate_hz: the model's rate.
         stream_rate_hz: rate of raw samples (a WAV header overrides it); None means the model's.
+        channel: the one of a WAV's that is heard, counted from 1; None: the mean of all.
+        lost: called when nothing comes, until `blocks` gets its own.
 
     Raises:
         DataError: nothing arrives, a WAV header that cannot be used.
@@ -53,17 +56,20 @@ class StdinSource:
         rate_hz: int,
         stream_rate_hz: int | None = None,
         block_ms: float = DEFAULT_BLOCK_MS,
+        channel: int | None = None,
+        lost: Lost = nobody,
     ) -> None:
-        self._stream, self._rate_hz = stream, rate_hz
-        self._head = stream.read(HEAD_BYTES)
+        self._pipe, self._channel = PipeReader(stream, lost), channel
+        self._head = self._pipe.read(HEAD_BYTES)
         if not self._head:
             raise DataError("No audio arrived on standard input. Wanted: 16-bit little-endian mono samples, or a WAV.")
         self._is_wav = self._head[:4] == b"RIFF" and self._head[8:] == b"WAVE"
         if self._is_wav:
             self._head = b""
-            self._header = read_wav_header(stream)
+            self._header = read_wav_header(self._pipe)
         else:
             self._header = WavHeader(stream_rate_hz or rate_hz, 1, None)
+        check_channel(channel, self._header.channels, "The audio on standard input")
         self._resampler = Resampler(self._header.rate_hz, rate_hz)
         self._block_samples = samples_per_block(block_ms, self._header.rate_hz)
 
@@ -76,7 +82,8 @@ class StdinSource:
     def problems(self) -> list[str]:
         return []
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self, lost: Lost = nobody) -> Iterator[Block]:
+        self._pipe.lost = lost
         return resampled(self._pieces(), self._resampler)
 
     def _pieces(self) -> Iterator[np.ndarray]:
@@ -87,21 +94,21 @@ class StdinSource:
             wanted = self._block_samples * 2 * channels
             if left is not None:
                 wanted = min(wanted, left)
-            data += self._stream.read(max(0, wanted - len(data)))
+            data += self._pipe.read(max(0, wanted - len(data)))
             if left is not None:
                 left -= len(data)
             whole = len(data) // (2 * channels)
             if not whole:  # the end, or the odd byte before it
                 return
             values = to_float(np.frombuffer(data, "<i2", count=whole * channels))
-            yield values if channels == 1 else values.reshape(-1, channels).mean(axis=1)
+            yield one_channel(values.reshape(-1, channels), self._channel)
             data = b""
 
     def close(self) -> None:
         """The stream belongs to whoever opened it."""
 
 
-def read_wav_header(stream: BinaryIO) -> WavHeader:
+def read_wav_header(stream: PipeReader) -> WavHeader:
     """Read from after 'WAVE' to the first byte of audio; the standard library's reader wants to seek, a pipe cannot."""
     found: WavHeader | None = None
     while True:

@@ -1,0 +1,126 @@
+"""Opening the sinks that were asked for, each imported only then."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from auricle_shared.metadata import ModelMetadata
+
+from .sinks import Sink, Tell
+from .sinks.level import LevelWatch
+from .sinks.terminal import Console, PlainLines, TerminalBars
+from .sinks.writer import Writer
+
+STDERR = 2
+
+
+@dataclass(frozen=True)
+class SinkOptions:
+    """What the command line asks for."""
+
+    as_json: bool = False
+    explain: bool = False
+    scores: str | None = None
+    """file for every frame's scores; '-' is standard output"""
+    mqtt: tuple[str, ...] = ()
+    mqtt_ca: Path | None = None
+    webhook: tuple[str, ...] = ()
+    exec_: tuple[str, ...] = ()
+    save_clips: Path | None = None
+    most_clips: int = 200
+    most_megabytes: float = 200.0
+
+    @property
+    def others(self) -> bool:
+        """Somebody gets the events besides standard output."""
+        return bool(self.mqtt or self.webhook or self.exec_ or self.save_clips)
+
+
+def open_sinks(
+    options: SinkOptions, metadata: ModelMetadata, origins: Mapping[str, str], model: str, waits: bool
+) -> list[Sink]:
+    """The first tells people what is no event; it is the one that sinks complain to.
+
+    Args:
+        origins: where the event settings come from, for --explain.
+        model: its name, for people.
+        waits: the source waits for a slow reader of standard output: a recording at full speed.
+    """
+    console = Console(_own_stderr())
+    sinks: list[Sink] = []
+    try:
+        _open_outputs(sinks, console, options, metadata, origins, waits)
+        tell = sinks[0].say if isinstance(sinks[0], Console) else console.say
+        sinks.append(LevelWatch(tell, metadata.rate_hz))
+        _open_peers(sinks, options, metadata, model, tell)
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        raise
+    return sinks
+
+
+def _open_outputs(
+    sinks: list[Sink], console: Console, options: SinkOptions, metadata: ModelMetadata, origins: Mapping[str, str],
+    waits: bool,
+) -> None:  # fmt: skip
+    """Standard output: bars, plain lines or JSON; and the table of scores."""
+    stream = sys.stderr if options.scores == "-" else sys.stdout
+    writer = Writer(stream, console.say, waits, alone=not options.others)
+    if stream.isatty() and not (options.as_json or options.explain):
+        sinks.append(TerminalBars(writer, stream, metadata.labels))
+    elif options.as_json:
+        from .sinks.json_lines import JsonLines
+
+        sinks += [console, JsonLines(writer)]
+    else:
+        sinks += [console, PlainLines(writer)]
+    if options.explain:
+        from .sinks.explain import Explain
+
+        sinks.append(Explain(Writer(sys.stderr, console.say, waits) if options.as_json else writer, metadata, origins))
+    if options.scores is not None:
+        from .sinks.score_table import ScoreFile, ScoreTable
+
+        frame_seconds = metadata.hop_samples / metadata.rate_hz
+        if options.scores == "-":
+            sinks.append(ScoreTable(sys.stdout, metadata.labels, frame_seconds))
+        else:
+            sinks.append(ScoreFile(Path(options.scores), metadata.labels, frame_seconds))
+
+
+def _open_peers(sinks: list[Sink], options: SinkOptions, metadata: ModelMetadata, model: str, tell: Tell) -> None:
+    """Whoever else gets the events. Appended one by one, so that those already open are closed if one fails."""
+    for command in options.exec_:
+        from .sinks.command import Command
+
+        sinks.append(Command(command, tell))
+    for url in options.webhook:
+        from .sinks.webhook import Webhook
+
+        sinks.append(Webhook(url, tell))
+    for url in options.mqtt:
+        from .sinks.mqtt import Mqtt
+
+        sinks.append(Mqtt(url, metadata.event_labels, model, tell, options.mqtt_ca))
+    if options.save_clips is not None:
+        from .sinks.clips import SavedClips
+
+        most_bytes = round(1e6 * options.most_megabytes)
+        sinks.append(SavedClips(options.save_clips, metadata.rate_hz, options.most_clips, most_bytes, tell))
+
+
+def _own_stderr() -> TextIO:
+    """A way to standard error that stays open while PortAudio is kept from writing there."""
+    try:
+        if sys.stderr.fileno() != STDERR:
+            return sys.stderr
+        return open(os.dup(STDERR), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
+    except (OSError, io.UnsupportedOperation, AttributeError):
+        return sys.stderr
