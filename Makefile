@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 LIGHT_BIN := $(LIGHT_VENV)/bin
 PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml export/pyproject.toml
 PACKAGES := shared runtime trainer export
-SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 git git-lfs
+SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 mosquitto mosquitto-clients openssl git git-lfs
 DEMO_FLAGS := $(if $(QUICK),--quick)
 
 # Idle OpenMP threads must sleep: spinning makes training up to 12 times slower on a machine that does something else.
@@ -57,7 +57,7 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 # What only tests need, on top: the optional parts, independent witnesses, real peers.
 $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "Environment: adding what the tests need to $(VENV)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic]' \
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt]' \
 		-e './trainer[embedding,tracking]' -e ./export \
 		pytest pytest-timeout pytest-xdist hypothesis sed_eval setuptools ruff mypy \
 		'moto[s3]' flask flask-cors | $(SHOW_PIP)
@@ -67,7 +67,7 @@ $(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyprojec
 	@echo "Light environment: making $(LIGHT_VENV), as on a device (about half a minute, 0.2 GB)"
 	@$(call make_venv,$(LIGHT_VENV))
 	@echo "  [2/2] installing"
-	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio,store]' -e './runtime[cpu,mic]' \
+	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio,store]' -e './runtime[cpu,mic,mqtt]' \
 		pytest pytest-timeout hypothesis psutil | $(SHOW_PIP)
 	@touch $@
 
@@ -136,7 +136,7 @@ clean:  ## remove environments, the demo and caches; runs/ and packs/ stay
 system-packages:  ## libraries for the microphone and a sound server for its tests (Debian, Ubuntu)
 	@missing=""; sudo=""; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "      no apt-get here; the tests need PortAudio, libsndfile and PulseAudio (pulseaudio, pactl, paplay)"; \
+		echo "      no apt-get here; the tests need PortAudio, libsndfile, PulseAudio (pulseaudio, pactl, paplay) and mosquitto"; \
 		exit 0; \
 	fi; \
 	for package in $(SYSTEM_PACKAGES); do \
