@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.errors import DataError
 
 from .event_overrides import events_in_force
@@ -60,6 +61,7 @@ from .sources import DEFAULT_BLOCK_MS, Source
     help="Change an event setting, for "
     "instance doorbell.on_threshold=0.8; so does a file MODEL.events.toml next to the model.",
 )
+@click.option("--enrolled", type=click.Path(path_type=Path), help="Also the sounds that 'auricle enroll' wrote there.")
 @click.option("--explain", is_flag=True, help="Tell the settings in force, and every second the scores beside them.")
 @click.option("--provider", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
@@ -69,7 +71,7 @@ from .sources import DEFAULT_BLOCK_MS, Source
 @click.option("--scores", help="Also write every frame's scores to this CSV file; '-' is standard output.")
 def listen(
     model: Path, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, channel: int | None,
-    realtime: bool, assignments: tuple[str, ...], provider: str, block_ms: float, **sinks: Any,
+    realtime: bool, assignments: tuple[str, ...], enrolled: Path | None, provider: str, block_ms: float, **sinks: Any,
 ) -> None:  # fmt: skip
     """Tell what is heard, with times: from the microphone, a recording or standard input.
 
@@ -89,6 +91,7 @@ def listen(
     scorer = OnnxScorer(model, provider)
     events = events_in_force(model, scorer.metadata, assignments)
     _say_model(scorer, events.file)
+    sounds = _open_enrolled(scorer, enrolled) if enrolled else None
     source = _open_source(scorer.metadata.rate_hz, wav, stdin, stdin_rate, device, block_ms, channel)
     waits = wav is not None and not realtime
     if realtime:
@@ -97,8 +100,8 @@ def listen(
         source = Paced(source, scorer.metadata.rate_hz)
     try:
         click.echo(f"Listening to {source.description}.", err=True)
-        opened = open_sinks(options, events.metadata, events.origins, model.name, waits)
-        _run(Listener(scorer, opened, events.metadata), source, opened)
+        opened = open_sinks(options, events.metadata, events.origins, model.name, waits, sounds.names if sounds else ())
+        _run(Listener(scorer, opened, events.metadata, sounds), source, opened)
     finally:
         source.close()
 
@@ -153,6 +156,15 @@ def _open_source(
     from .sources.microphone import Microphone
 
     return Microphone(rate_hz, device, block_ms, channel)
+
+
+def _open_enrolled(scorer: OnnxScorer, path: Path) -> EnrolledDetector | None:
+    """The sounds of the file; None where it holds none."""
+    from auricle_shared.enrolled_file import read_enrolled
+
+    sounds = read_enrolled(path, scorer.path, scorer.metadata.embedding_size)
+    _say(f"{path}: {', '.join(sound.name for sound in sounds) or 'no sounds'}")
+    return EnrolledDetector(sounds, scorer.metadata) if sounds else None
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.events import Event, EventDetector
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import Scorer
@@ -23,10 +24,18 @@ class Listener:
 
     Args:
         metadata: with the event settings in force; None: the model's own.
+        enrolled: looks for enrolled sounds beside the classes; None: no embedding is computed.
     """
 
-    def __init__(self, scorer: Scorer, sinks: Sequence[Sink], metadata: ModelMetadata | None = None) -> None:
-        self._classifier = StreamingClassifier(scorer)
+    def __init__(
+        self,
+        scorer: Scorer,
+        sinks: Sequence[Sink],
+        metadata: ModelMetadata | None = None,
+        enrolled: EnrolledDetector | None = None,
+    ) -> None:
+        self._classifier = StreamingClassifier(scorer, embed=enrolled is not None)
+        self._enrolled = enrolled
         self._detector = EventDetector.for_model(metadata or scorer.metadata)
         self._sinks = sinks
         self._rate_hz = scorer.metadata.rate_hz
@@ -59,7 +68,7 @@ class Listener:
         rest = self._classifier.flush()
         if len(rest.scores):
             self._take(Block(rest.scores[:0, 0], self._end_seconds), rest)
-        self._tell(self._detector.finish(self._end_seconds))
+        self._end_events()
 
     def _take(self, block: Block, frames: StreamFrames) -> None:
         self._end_seconds = block.start_seconds + len(block.samples) / self._rate_hz
@@ -67,6 +76,15 @@ class Listener:
             sink.heard(block, frames)
         if len(frames.scores):
             self._tell(self._detector.update(frames.scores, frames.start_seconds))
+            if self._enrolled is not None:
+                self._tell(self._enrolled.update(frames))
+
+    def _end_events(self) -> None:
+        """Events that are still on end here; what comes next is a new beginning."""
+        for detector in (self._detector, self._enrolled):
+            if detector is not None:
+                self._tell(detector.finish(self._end_seconds))
+                detector.reset()
 
     def _resume(self, block: Block) -> None:
         """Audio comes again. After a hole nothing is known of what was on before it."""
@@ -76,8 +94,7 @@ class Listener:
                 sink.back()
         if block.gap is None:
             return
-        self._tell(self._detector.finish(self._end_seconds))
-        self._detector.reset()
+        self._end_events()
         self._classifier.reset(block.start_seconds)
         for sink in self._sinks:
             sink.gap(block.gap, block.start_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -43,7 +43,12 @@ class SinkOptions:
 
 
 def open_sinks(
-    options: SinkOptions, metadata: ModelMetadata, origins: Mapping[str, str], model: str, waits: bool
+    options: SinkOptions,
+    metadata: ModelMetadata,
+    origins: Mapping[str, str],
+    model: str,
+    waits: bool,
+    enrolled: Sequence[str] = (),
 ) -> list[Sink]:
     """The first tells people what is no event; it is the one that sinks complain to.
 
@@ -51,6 +56,7 @@ def open_sinks(
         origins: where the event settings come from, for --explain.
         model: its name, for people.
         waits: the source waits for a slow reader of standard output: a recording at full speed.
+        enrolled: names of sounds that are listened for beside the model's classes.
     """
     console = Console(_own_stderr())
     sinks: list[Sink] = []
@@ -58,7 +64,7 @@ def open_sinks(
         _open_outputs(sinks, console, options, metadata, origins, waits)
         tell = sinks[0].say if isinstance(sinks[0], Console) else console.say
         sinks.append(LevelWatch(tell, metadata.rate_hz))
-        _open_peers(sinks, options, metadata, model, tell)
+        _open_peers(sinks, options, metadata, (*metadata.event_labels, *enrolled), model, tell)
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -95,7 +101,9 @@ def _open_outputs(
             sinks.append(ScoreFile(Path(options.scores), metadata.labels, frame_seconds))
 
 
-def _open_peers(sinks: list[Sink], options: SinkOptions, metadata: ModelMetadata, model: str, tell: Tell) -> None:
+def _open_peers(
+    sinks: list[Sink], options: SinkOptions, metadata: ModelMetadata, labels: Sequence[str], model: str, tell: Tell
+) -> None:
     """Whoever else gets the events. Appended one by one, so that those already open are closed if one fails."""
     for command in options.exec_:
         from .sinks.command import Command
@@ -108,7 +116,7 @@ def _open_peers(sinks: list[Sink], options: SinkOptions, metadata: ModelMetadata
     for url in options.mqtt:
         from .sinks.mqtt import Mqtt
 
-        sinks.append(Mqtt(url, metadata.event_labels, model, tell, options.mqtt_ca))
+        sinks.append(Mqtt(url, labels, model, tell, options.mqtt_ca))
     if options.save_clips is not None:
         from .sinks.clips import SavedClips
 

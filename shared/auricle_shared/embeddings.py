@@ -1,20 +1,55 @@
-"""Embeddings of clips: one vector of unit length for a whole sound."""
+"""Embeddings of clips: one vector of unit length for a whole sound.
+
+Of a clip's frames those count that are something: a frame weighs what the model does not give to background. So the
+silence around a word says nothing, neither in training nor here nor on the device.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import numpy as np
 
 from .errors import ModelError
 from .evaluate import Progress, after_background
-from .metadata import ModelMetadata
+from .metadata import BACKGROUND, ModelMetadata
 from .pack import Pack
 from .scorer import ScoredFrames, Scorer
 
+STEPS = 127
+LEAST_WEIGHT = 0.2
+"""of a frame that is background for certain; a network may take a sound for background that it was never taught"""
+
+
+def frame_weights(scores: np.ndarray, metadata: ModelMetadata) -> np.ndarray:
+    """Scores [..., C] -> how much of something a frame is, [...] from LEAST_WEIGHT to 1."""
+    if metadata.activation == "sigmoid":
+        something = scores.max(-1)
+    else:
+        something = 1.0 - scores[..., metadata.labels.index(BACKGROUND)]
+    return np.maximum(something, np.float32(LEAST_WEIGHT))
+
+
+def encode_vectors(vectors: np.ndarray) -> str:
+    """[N, D] of numbers in [-1, 1] as text: int8 in steps of 1/127, base64."""
+    steps = np.clip(np.rint(vectors * STEPS), -STEPS, STEPS).astype(np.int8)
+    return base64.b64encode(steps.tobytes()).decode("ascii")
+
+
+def decode_vectors(text: str, size: int) -> np.ndarray:
+    """float32 [N, size] from what `encode_vectors` wrote; ModelError for anything else."""
+    try:
+        steps = np.frombuffer(base64.b64decode(text, validate=True), np.int8)
+        return steps.reshape(-1, size).astype(np.float32) / STEPS
+    except ValueError as error:
+        raise ModelError(
+            f"The embeddings that the model carries are damaged ({error}). Export the run again."
+        ) from error
+
 
 class EmbeddingScorer:
-    """A scorer that gives the embedding [B, k, D] in the place of logits and scores.
+    """A scorer that gives the embedding times the frames' weights, [B, k, D], in the place of logits and scores.
 
     So everything that plays clips, scenes and recordings to a scorer and keeps logits plays them for embeddings too.
     """
@@ -38,7 +73,8 @@ class EmbeddingScorer:
     def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
         found = self._scorer.embed(audio, state)
         assert found.embedding is not None
-        return ScoredFrames(found.embedding, found.embedding, found.state, found.embedding)
+        weighted = found.embedding * frame_weights(found.scores, self.metadata)[..., None]
+        return ScoredFrames(weighted, weighted, found.state, found.embedding)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -48,7 +84,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def pooled(frames: np.ndarray) -> np.ndarray:
-    """[F, D] -> [D]: the direction of the mean, as the loss in training pools an event."""
+    """Weighted frames [F, D] -> [D]: the direction of their mean, as the loss in training pools an event."""
     return unit(frames.mean(0, dtype=np.float32))
 
 

@@ -34,6 +34,8 @@ class ModelMetadata:
     """scores are the activation of logits / temperature"""
     resampler: str = RESAMPLER
     embedding_size: int = 0
+    carried_embeddings: str = ""
+    """of training's sounds and rooms, for enrolment; see `embeddings.decode_vectors`"""
     report_as: Mapping[str, str] = field(default_factory=dict)
     """label of an output -> label in reports: trained fine, reported coarse"""
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class ModelMetadata:
             "events": {label: asdict(settings) for label, settings in self.events.items()},
             "temperature": self.temperature,
             "embedding_size": self.embedding_size,
+            "carried_embeddings": self.carried_embeddings,
             "report_as": dict(self.report_as),
             "provenance": dict(self.provenance),
         }
@@ -104,6 +107,7 @@ class ModelMetadata:
                 temperature=float(values["temperature"]),
                 resampler=values["resampler"],
                 embedding_size=int(values["embedding_size"]),
+                carried_embeddings=str(values.get("carried_embeddings", "")),
                 report_as=dict(values["report_as"]),
                 provenance=values["provenance"],
             )

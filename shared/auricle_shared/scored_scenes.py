@@ -135,7 +135,7 @@ def _side_by_side(scorer: Scorer, pack: Pack, clips: Sequence[int]) -> list[np.n
     hop = metadata.hop_samples
     window = max(1, round(WINDOW_SECONDS * metadata.rate_hz) // hop) * hop
     state = zero_state(metadata, len(clips))
-    parts: list[list[np.ndarray]] = [[np.zeros((0, len(metadata.labels)), np.float32)] for _ in clips]
+    parts: list[list[np.ndarray]] = [[] for _ in clips]
     for start in range(0, pack.clips[clips[0]].length_samples, window):
         pieces = [pad_to_hop(to_float(pack.audio(i)[start : start + window]), hop) for i in clips]
         playing = [piece for piece in pieces if len(piece)]
@@ -144,7 +144,7 @@ def _side_by_side(scorer: Scorer, pack: Pack, clips: Sequence[int]) -> list[np.n
         state = frames.state
         for own, piece, logits in zip(parts, playing, frames.logits, strict=False):
             own.append(logits[: len(piece) // hop])
-    return [np.concatenate(own) for own in parts]
+    return [np.concatenate(own or [np.zeros((0, len(metadata.labels)), np.float32)]) for own in parts]
 
 
 def heard(scene: ScoredScene, metadata: ModelMetadata) -> list[Event]:

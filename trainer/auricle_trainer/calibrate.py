@@ -24,6 +24,7 @@ from auricle_shared.scenes import SceneSettings
 from auricle_shared.scored_scenes import ScoredScene, score_recordings, score_scenes
 from auricle_shared.settings import EventSettings
 
+from .carried_embeddings import with_carried_embeddings
 from .checkpoint import BEST, load_checkpoint, restore, save_checkpoint
 from .config import CalibrationSettings, Config
 from .metrics.plots import save
@@ -79,9 +80,13 @@ def calibrate_run(
             "Its validation clips are wanted; others may be among those it was trained on."
         )
     scorer = TorchScorer(model.to(device), uncalibrated(metadata, config))
-    clips = select_clips(pack, config.data, int(metadata.provenance["seed"])).validation
-    done = calibrated(scorer, config, settings or config.calibration, pack, clips, background, negatives, progress)
-    save_checkpoint(path, {**values, "metadata": done.metadata.to_strings()})
+    selection = select_clips(pack, config.data, int(metadata.provenance["seed"]))
+    clips, wanted = selection.validation, settings or config.calibration
+    done = calibrated(scorer, config, wanted, pack, clips, background, negatives, progress)
+    scenes, quiet = scene_settings(config, wanted), training_side(negatives) if negatives else None
+    room = training_side(background)
+    carrying = with_carried_embeddings(scorer, done.metadata, scenes, pack, selection.train, room, quiet, progress)
+    save_checkpoint(path, {**values, "metadata": carrying.to_strings()})
     write_text(folder / "calibration.json", json.dumps(done.record, indent=2, ensure_ascii=False) + "\n")
     if done.answers is not None and len(done.answers.targets):
         before, after = (done.answers.reliability(t) for t in (1.0, done.metadata.temperature))
@@ -221,6 +226,7 @@ def scene_settings(config: Config, settings: CalibrationSettings) -> SceneSettin
         clean=0.0,
         reset=0.0,
         balance="natural",
+        clips_per_class=0,
     )
 
 

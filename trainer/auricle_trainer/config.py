@@ -34,6 +34,8 @@ class DataSettings:
     """which fold validates, from 0; the folds are the same for every seed"""
     validation_share: float = 0.1
     """part of the training clips kept for choosing the best epoch, where the data bring no 'val' split"""
+    leave_out: tuple[str, ...] = ()
+    """labels that are not trained on: what is to be enrolled, to see how well that works"""
     report_as: dict[str, str] = field(default_factory=dict)
     """label in training -> label in reports: train fine, report coarse; what is reported as 'background' is no event"""
 

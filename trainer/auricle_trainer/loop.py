@@ -130,7 +130,7 @@ def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, 
     outputs = model(batch.audio, bank, changed)
     loss = scene_loss(outputs.logits, batch.targets, config.loss)
     if outputs.embedding is not None:
-        triplets = embedding_loss(outputs.embedding, batch.targets, config.embedding, share_done)
+        triplets = embedding_loss(outputs.embedding, outputs.logits, batch.targets, config.embedding, share_done)
         loss = loss + config.embedding.weight * triplets
     monitor.mark("forward")
     state.optimizer.zero_grad(set_to_none=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
         train, validation = pack.select("train"), pack.select("val")
     else:
         train = list(range(len(pack)))
+    train, validation = (_without(pack, clips, settings.leave_out) for clips in (train, validation))
     if settings.folds:
         numbers = fold_numbers([pack.clips[i] for i in train], settings.folds)
         validation = [i for i, number in zip(train, numbers, strict=True) if number == settings.fold_number]
@@ -61,6 +63,13 @@ def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
             "class are needed."
         )
     return Selection(train, validation)
+
+
+def _without(pack: Pack, clips: Sequence[int], labels: Sequence[str]) -> list[int]:
+    missing = sorted(set(labels) - set(pack.labels))
+    if missing:
+        raise DataError(f"data.leave_out names {', '.join(missing)}; {pack.path} has {', '.join(pack.labels)}.")
+    return [i for i in clips if not set(labels) & set(pack.clips[i].labels)]
 
 
 def _share_of_groups(pack: Pack, clips: list[int], share: float, seed: int, held_out_column: str) -> list[int]:

@@ -167,7 +167,7 @@ def window_plan(config: Config, pack: Pack, selection: Selection, background: Pa
     recordings = [i for i, c in enumerate(background.clips) if c.split in ("", "train")]
     if not recordings:
         raise DataError(f"{background.path} has no recordings to train on (splits: {background.info['splits']}).")
-    labels = [label for label in pack.labels if label != BACKGROUND]
+    labels = [label for label in pack.labels if label not in (BACKGROUND, *config.data.leave_out)]
     return WindowPlan(
         pack=pack,
         clips=tuple(selection.train),

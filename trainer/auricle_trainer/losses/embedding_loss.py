@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from auricle_shared.embeddings import LEAST_WEIGHT
 from auricle_shared.errors import AuricleError
 from auricle_trainer.batches.targets import Targets
 from auricle_trainer.config import EmbeddingSettings
@@ -21,15 +22,18 @@ MINING_EPSILON = 0.1
 """Wang and others: a pair counts when it is at most this much better than the worst pair of the other kind"""
 
 
-def embedding_loss(embedding: Tensor, targets: Targets, settings: EmbeddingSettings, share_done: float) -> Tensor:
+def embedding_loss(
+    embedding: Tensor, logits: Tensor, targets: Targets, settings: EmbeddingSettings, share_done: float
+) -> Tensor:
     """Mean over the mined triplets of one window; 0 where there are none.
 
     Args:
         embedding: [B, F, D], frames of unit length.
+        logits: [B, F, C], which say how much of something a frame is; no gradient flows through that.
         targets: of the same window, on the same device.
         share_done: of the whole training, 0 to 1.
     """
-    vectors, labels = pooled(embedding, targets)
+    vectors, labels = pooled(embedding, something(logits, targets.multi_label), targets)
     if len(labels) < 3:
         return embedding.sum() * 0.0
     loss, semi_hard, multi_similarity = _parts(settings.margin)
@@ -39,16 +43,26 @@ def embedding_loss(embedding: Tensor, targets: Targets, settings: EmbeddingSetti
     return value
 
 
-def pooled(embedding: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+def something(logits: Tensor, multi_label: bool) -> Tensor:
+    """[B, F, C] -> the frames' weights [B, F], as `auricle_shared.embeddings.frame_weights` has them on the device."""
+    scores = logits.detach()
+    share = scores.sigmoid().amax(-1) if multi_label else 1.0 - scores.softmax(-1)[..., 0]
+    return share.clamp(min=LEAST_WEIGHT)
+
+
+def pooled(embedding: Tensor, weights: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """One vector of unit length an event and one for the background of each stream, and their labels.
 
     Events of several classes are left out. Background, and clips labelled so, are like nothing, not even each other:
     each has a label of its own, below 0.
 
+    Args:
+        weights: of the frames, [B, F].
+
     Returns:
         [N, D], int64 [N].
     """
-    events = _mean(embedding[targets.stream], targets.counts)
+    events = _mean(embedding[targets.stream], targets.counts * weights[targets.stream])
     labels = targets.labels
     if labels.ndim == 2:
         single = (labels.amax(-1) == 1.0) & (labels.sum(-1) == 1.0)
@@ -63,9 +77,9 @@ def pooled(embedding: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     return torch.cat([events, rooms]), torch.where(nothing, -1 - unlike, labels)
 
 
-def _mean(frames: Tensor, counts: Tensor) -> Tensor:
-    """[N, F, D] and counts [N, F] of 0 and 1 -> the direction of the mean, [N, D]."""
-    return F.normalize((frames * counts[..., None]).sum(1), dim=-1)
+def _mean(frames: Tensor, weights: Tensor) -> Tensor:
+    """[N, F, D] and weights [N, F] -> the direction of the mean, [N, D]."""
+    return F.normalize((frames * weights[..., None]).sum(1), dim=-1)
 
 
 @cache
