@@ -9,11 +9,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.errors import DataError
 
 from .event_overrides import events_in_force
@@ -22,6 +21,9 @@ from .onnx_scorer import OnnxScorer
 from .open_sinks import SinkOptions, open_sinks
 from .sinks import Sink
 from .sources import DEFAULT_BLOCK_MS, Source
+
+if TYPE_CHECKING:
+    from auricle_shared.enrolled_detector import EnrolledDetector
 
 
 @click.command()
@@ -160,6 +162,7 @@ def _open_source(
 
 def _open_enrolled(scorer: OnnxScorer, path: Path) -> EnrolledDetector | None:
     """The sounds of the file; None where it holds none."""
+    from auricle_shared.enrolled_detector import EnrolledDetector
     from auricle_shared.enrolled_file import read_enrolled
 
     sounds = read_enrolled(path, scorer.path, scorer.metadata.embedding_size)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.events import Event, EventDetector
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import Scorer
@@ -17,6 +17,9 @@ from auricle_shared.stream import StreamFrames, StreamingClassifier
 
 from .sinks import HeardEvent, Sink
 from .sources import Block
+
+if TYPE_CHECKING:
+    from auricle_shared.enrolled_detector import EnrolledDetector
 
 
 class Listener:

@@ -7,15 +7,17 @@ silence around a word says nothing, neither in training nor here nor on the devi
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import ModelError
-from .evaluate import Progress, after_background
 from .metadata import BACKGROUND, ModelMetadata
-from .pack import Pack
 from .scorer import ScoredFrames, Scorer
+
+if TYPE_CHECKING:
+    from .pack import Pack
 
 STEPS = 127
 LEAST_WEIGHT = 0.2
@@ -89,12 +91,18 @@ def pooled(frames: np.ndarray) -> np.ndarray:
 
 
 def clip_embeddings(
-    scorer: Scorer, pack: Pack, clips: Sequence[int], background: np.ndarray, progress: Progress | None = None
+    scorer: Scorer,
+    pack: Pack,
+    clips: Sequence[int],
+    background: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """[n, D], one a clip; each clip is heard by itself after a second of background, as on a device.
 
     Args:
         background: float32 [samples], played before the clips.
     """
+    from .evaluate import after_background  # a device that only listens needs none of it
+
     found = dict(after_background(EmbeddingScorer(scorer), pack, clips, background, progress))
     return np.stack([pooled(found[i]) for i in range(len(clips))])
