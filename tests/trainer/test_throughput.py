@@ -1,0 +1,121 @@
+"""The table of speeds: its columns add up, its naive row is librosa's, its proposal is a config."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from auricle_shared.errors import SettingsError
+from auricle_shared.pack import Pack
+from auricle_shared.settings import SpectrogramSettings
+from auricle_shared.spectrogram import clip_spectrogram
+from auricle_trainer.config import TrainingSettings, load_config
+from auricle_trainer.throughput.command import throughput
+from auricle_trainer.throughput.measure import Measured
+from auricle_trainer.throughput.naive import librosa_features
+from auricle_trainer.throughput.propose import as_changes, proposal, write_config
+from auricle_trainer.throughput.rows import batch_sizes
+
+CPU = torch.device("cpu")
+
+
+def run(*arguments: object) -> tuple[str, int]:
+    found = CliRunner().invoke(throughput, [str(a) for a in arguments], catch_exceptions=False)
+    return found.output, found.exit_code
+
+
+@pytest.fixture(scope="module")
+def table(tones: Pack, noise: Pack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole table in a hurry."""
+    folder = tmp_path_factory.mktemp("table")
+    files = ("--json", folder / "speed.json", "--picture", folder / "speed.png", "--write", folder / "mine.toml")
+    hurry = ("--seconds", 0.1, "--rounds", 2, "--workers", 0, "--batches", "4,8")
+    text, code = run("tiny", "--data", tones.path, "--background", noise.path, *hurry, *files)
+    assert code == 0, text
+    (folder / "text").write_text(text)
+    return folder
+
+
+def test_one_run_prints_and_writes_the_table(table: Path) -> None:
+    found, text = json.loads((table / "speed.json").read_text()), (table / "text").read_text()
+    rows = found["rows"]
+    assert rows[0]["name"] == "librosa for each clip" and rows[0]["ratio_to_naive"] == 1.0
+    assert [row["batch"] for row in rows if row["name"].startswith("scenes")] == [4, 8]
+    for row in rows:
+        assert row["name"] in text and row["clips_per_second"] > 0
+        assert row["ratio_to_naive"] == pytest.approx(row["clips_per_second"] / rows[0]["clips_per_second"])
+        assert sum(row["phase_shares"].values()) == pytest.approx(1.0)
+        assert row["gauges"]["host/process_memory_gib"] > 0.01
+    assert found["data_path"]["ratio_to_naive"] > 0 and found["step_over_network"] > 0
+    assert (table / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_epoch_takes_its_clips_at_the_measured_speed(table: Path, tones: Pack) -> None:
+    found = json.loads((table / "speed.json").read_text())
+    first = found["rows"][0]
+    assert first["epoch_seconds"] * first["clips_per_second"] == pytest.approx(found["training_clips"])
+
+
+def test_the_proposal_is_a_config_that_loads(table: Path) -> None:
+    proposed = json.loads((table / "speed.json").read_text())["proposal"]
+    settings = load_config(str(table / "mine.toml")).training
+    assert {name: getattr(settings, name) for name in proposed} == proposed
+    assert settings.epochs == load_config("tiny").training.epochs, "what was not proposed stays"
+    assert as_changes(proposed) in (table / "text").read_text()
+    assert load_config("tiny", as_changes(proposed).replace("--set ", "").split()).training == settings
+
+
+def test_a_proposed_config_overwrites_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("precious")
+    with pytest.raises(SettingsError, match="already there"):
+        write_config("tiny", {"streams": 8}, path)
+    assert path.read_text() == "precious"
+
+
+def test_the_smaller_of_two_batches_that_are_as_fast_is_proposed() -> None:
+    def row(batch: int, speed: float, path: str = "workers") -> Measured:
+        return Measured("", batch, 1, speed, 1.0, {}, path=path)
+
+    settings = TrainingSettings(streams=32, learning_rate=3e-3)
+    rows = [row(64, 9000, path=""), row(32, 500), row(128, 980), row(512, 1000)]
+    assert proposal(rows, settings) == {"streams": 128, "workers": 1, "learning_rate": 6e-3}
+    assert proposal([row(32, 900), row(32, 1000, "graph")], settings)["graph"] is True
+
+
+@pytest.mark.parametrize("kind", ["log_mel", "linear"])
+def test_the_naive_row_computes_the_very_features(kind: str) -> None:
+    """In the middle of a clip: librosa pads at the centre, looks ahead, and does not divide by the window's sum."""
+    sizes = {"n_fft": 512, "window_seconds": 0.032, "hop_seconds": 0.016}
+    settings = SpectrogramSettings(kind=kind, eps=1e-12, **sizes)  # type: ignore[arg-type]
+    clip = (np.random.default_rng(0).standard_normal(16000) * 0.1).astype(np.float32)
+    window = librosa.filters.get_window("hann", settings.window_samples).sum()
+    naive = librosa_features(clip, settings, 62) - 2 * np.log(window)
+    ours = clip_spectrogram(clip, settings)
+    # A frame of ours ends where librosa's, around its centre, is looked up half a window earlier.
+    np.testing.assert_allclose(naive[1:60], ours[1:60], atol=2e-3)
+
+
+def test_seconds_to_an_accuracy(tones: Pack, noise: Pack) -> None:
+    arguments = ("tiny", "--data", tones.path, "--background", noise.path, "--batches", "4,8", "--json", "-")
+    printed, _ = run(*arguments, "--to-accuracy", 40)
+    easy = json.loads(printed[printed.index("{\n") :])
+    assert [row["batch"] for row in easy["rows"]] == [4, 8]
+    for row in easy["rows"]:
+        assert row["seconds"] > 0 and row["best_accuracy"] >= 0.4 and row["epochs"] >= 1
+    rates = [row["learning_rate"] for row in easy["rows"]]
+    assert rates[1] / rates[0] == pytest.approx(2**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("text", ["", "64,", "0", "many"])
+def test_batch_sizes_in_words(text: str) -> None:
+    if text:
+        with pytest.raises(SettingsError, match="--batches"):
+            batch_sizes(text, CPU)
+    assert batch_sizes("", CPU) == [32, 64, 128] and batch_sizes("8,16", CPU) == [8, 16]

@@ -1,0 +1,79 @@
+"""The whole table: opens what is trained on, measures row by row, tells how far it is."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from auricle_shared.audio import write_wav
+from auricle_shared.errors import DataError
+from auricle_shared.pack import Pack, open_data
+from auricle_trainer.config import load_config
+from auricle_trainer.selection import select_clips
+from auricle_trainer.train import synthetic_background_pack
+
+from .data_path import ratios
+from .measure import Measured, measure
+from .naive import needs_librosa
+from .report import result
+from .rows import naive_rows, scene_rows
+from .setup import Setup
+
+DECODED_FILES = 256
+"""Clips that are written as WAV files for the row that decodes them."""
+
+
+@contextmanager
+def open_setup(
+    config: str, changes: Sequence[str], data: Path, background: Path | None, device: torch.device, seed: int
+) -> Iterator[Setup]:
+    """Raises SettingsError or DataError: what was found, what was wanted."""
+    needs_librosa()
+    settings = load_config(config, changes)
+    rate_hz = settings.spectrogram.rate_hz
+    pack = open_data(data, rate_hz)
+    selection = select_clips(pack, settings.data, seed)
+    if any(not pack.clips[i].labels for i in selection.train):
+        raise DataError(f"{data} has clips without a label; the rows that train on clips want one each.")
+    with tempfile.TemporaryDirectory() as folder:
+        noise = open_data(background, rate_hz) if background else None
+        noise = noise or synthetic_background_pack(Path(folder), rate_hz, seed)
+        yield Setup(settings, pack, noise, selection, device, seed)
+
+
+def run_table(
+    setup: Setup, batches: Sequence[int], workers: int, seconds: float, rounds: int, strategies: bool
+) -> tuple[dict[str, Any], list[Measured]]:
+    """All rows and the two ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(setup.pack, setup.selection.train, Path(folder))
+        rows = [*naive_rows(setup, workers, files), *scene_rows(setup, workers, batches)]
+        measured: list[Measured] = []
+        for number, row in enumerate(rows, 1):
+            tell(f"{number}/{len(rows)} {row.name} (batch {row.batch}, {row.workers} workers)")
+            found = measure(row, setup.device, seconds, setup.epoch_clips(row.scenes))
+            first = measured[0].clips_per_second if measured else found.clips_per_second
+            measured.append(replace(found, ratio_to_naive=found.clips_per_second / first))
+    tell(f"data path and step against network, {rounds} turns")
+    path = ratios(setup, batches[min(1, len(batches) - 1)], rounds)
+    return result(setup, measured, path), measured
+
+
+def write_files(pack: Pack, clips: Sequence[int], folder: Path) -> list[Path]:
+    """Some clips as WAV files."""
+    paths = []
+    for number, clip in enumerate(clips[:DECODED_FILES]):
+        paths.append(folder / f"{number}.wav")
+        write_wav(paths[-1], pack.audio(clip), pack.rate_hz)
+    return paths
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
