@@ -27,6 +27,7 @@ from .queued import QueuedSink
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 1.0
 LONGEST_SECONDS = 30.0
 """Of a longer event, the beginning is kept."""
+WAV_HEADER_BYTES = 44
 CAPACITY_CLIPS = 8
 """Clips that wait for a slow disk: at most 8 MB"""
 CLIP_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z_.*_\d\.\d\d\.wav")
@@ -98,9 +99,10 @@ class SavedClips(QueuedSink[Clip]):
         super().close()
 
     def deliver(self, item: Clip) -> None:
-        if 2 * len(item.samples) > self._most_bytes:
-            raise ValueError(f"a clip of {2 * len(item.samples)} bytes is more than the {self._most_bytes} allowed")
-        self._make_room(2 * len(item.samples))
+        coming_bytes = WAV_HEADER_BYTES + 2 * len(item.samples)
+        if coming_bytes > self._most_bytes:
+            raise ValueError(f"a clip of {coming_bytes} bytes is more than the {self._most_bytes} allowed")
+        self._make_room(coming_bytes)
         write_wav(self._folder / item.name, item.samples, self._rate_hz)
 
     def _cut(self, wanted: list[_Wanted]) -> None:

@@ -129,17 +129,15 @@ class Mqtt(QueuedSink[Callable[[], None]]):
             raise AuricleError("--mqtt needs the package paho-mqtt: pip install 'auricle-runtime[mqtt]'.") from error
         client = Client(CallbackAPIVersion.VERSION2, client_id=f"{self._topics.node[:40]}-{os.urandom(4).hex()}")
         client.username_pw_set(broker.user, broker.password)
-        if broker.tls:
-            try:
-                client.tls_set(ca_certs=None if certificates is None else str(certificates))
-            except (OSError, ValueError) as error:
-                raise SettingsError(f"--mqtt-ca {certificates}: {error}. Wanted: a PEM file.") from error
+        tls = _tls_context(certificates) if broker.tls else None
+        if tls is not None:
+            client.tls_set_context(tls)
         client.will_set(self._topics.availability, OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         client.max_queued_messages_set(MOST_UNCONFIRMED)
         client.connect_timeout = CONNECT_SECONDS
         client.on_connect = self._connected
-        client.on_connect_fail = lambda *_: self.failing("no connection; trying again")
+        client.on_connect_fail = lambda *_: self.failing(f"{_why_not(broker, tls)}; trying again")
         client.on_disconnect = self._disconnected
         client.connect_async(broker.host, broker.port, KEEPALIVE_SECONDS)
         return client
@@ -155,6 +153,26 @@ class Mqtt(QueuedSink[Callable[[], None]]):
             self.failing(f"the connection is lost ({reason}); trying again")
 
 
+def _tls_context(certificates: Path | None) -> Any:
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=certificates)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--mqtt-ca {certificates}: {error}. Wanted: a PEM file.") from error
+
+
+def _why_not(broker: Broker, tls: Any) -> str:
+    """paho tells that a connection failed, not why; one more attempt does."""
+    try:
+        with socket.create_connection((broker.host, broker.port), CONNECT_SECONDS) as connection:
+            if tls is not None:
+                tls.wrap_socket(connection, server_hostname=broker.host).close()
+        return "no connection"
+    except OSError as error:
+        return f"no connection ({error})"
+
+
 def parse_broker(url: str) -> Broker:
     wanted = "--mqtt: wanted mqtt://[user@]host[:port][/prefix], or mqtts:// for TLS"
     try:
@@ -162,7 +180,7 @@ def parse_broker(url: str) -> Broker:
         port = parts.port
     except ValueError as error:
         raise SettingsError(f"{wanted}; found {error}.") from error
-    if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
+    if parts.scheme not in PORTS or not parts.hostname or "?" in url or "#" in url:
         raise SettingsError(f"{wanted}.")
     prefix = unquote(parts.path).strip("/") or f"auricle/{plain_name(socket.gethostname())}"
     if any(c in prefix for c in "+#\0"):

@@ -96,7 +96,7 @@ class _NoRedirects(HTTPRedirectHandler):
 def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 1) < 1
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:
         wrong = True
     if wrong or not url.isascii() or any(c.isspace() for c in url):
