@@ -58,7 +58,7 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "Environment: adding what the tests need to $(VENV)"
 	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt]' \
-		-e './trainer[embedding,tracking]' -e ./export \
+		-e './trainer[embedding,tracking,search]' -e ./export \
 		pytest pytest-timeout pytest-xdist hypothesis sed_eval setuptools ruff mypy \
 		'moto[s3]' flask flask-cors | $(SHOW_PIP)
 	@touch $@
