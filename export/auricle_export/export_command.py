@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .kinds import KINDS, Kind
+
 if TYPE_CHECKING:
     from auricle_shared.pack import Pack
 
     from .parity import ParityReport
 
+MOST_LOST_POINTS = 0.5
+"""Of validation accuracy: what two seeds of the same training differ by, and more"""
 DEVICE_LINES = """On the device (Python 3.11+; copy the two folders shared/ and runtime/ and the model there):
   pip install ./shared './runtime[cpu,mic]'
   auricle listen {name}"""
@@ -22,12 +26,22 @@ DEVICE_LINES = """On the device (Python 3.11+; copy the two folders shared/ and 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
-def export(run: Path, model: Path) -> None:
+@click.option("--small", type=click.Choice(KINDS), help="Weights of half or a quarter of the size; the same speed.")
+@click.option("--data", type=click.Path(path_type=Path), help="For --small: the run's data, where they lie now.")
+@click.option(
+    "--most-lost", default=MOST_LOST_POINTS, type=click.FloatRange(0, 100), show_default=True,
+    help="For --small: points of validation accuracy that may be lost, else nothing is written.",
+)  # fmt: skip
+def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_lost: float) -> None:
     """Write the best checkpoint of RUN as MODEL.onnx; a model that differs from it is not left behind.
+
+    With --small the weights are stored rounded and unfolded when the file is opened. What that costs on the run's
+    validation clips is said, and travels in the file.
 
     \b
     Example:
       auricle export runs/first model.onnx
+      auricle export runs/first small.onnx --small int8
     """
     from auricle_shared.errors import ModelError
     from auricle_shared.files import aside
@@ -50,6 +64,8 @@ def export(run: Path, model: Path) -> None:
         click.echo(report.as_text())
         if not report.passed:
             raise ModelError(f"The exported model differs from {chosen}. {model} was not written.")
+        if small is not None:
+            make_small(candidate, chosen, small, data, most_lost)
         os.replace(candidate, model)
     finally:
         candidate.unlink(missing_ok=True)
@@ -57,8 +73,28 @@ def export(run: Path, model: Path) -> None:
     click.echo(DEVICE_LINES.format(name=model.name))
 
 
+def make_small(whole: Path, checkpoint: Path, kind: Kind, data: Path | None, most_lost_points: float) -> None:
+    """Round the model's weights in place, if the run's validation clips allow it."""
+    from auricle_shared.pack import open_data
+    from auricle_trainer.checkpoint import load_checkpoint, restore
+    from auricle_trainer.run_record import data_path
+    from auricle_trainer.selection import select_clips
+
+    from .small_export import write_small
+
+    _, metadata, config = restore(load_checkpoint(checkpoint))
+    pack = open_data(data or data_path(checkpoint.parent.parent), metadata.rate_hz)
+    clips = select_clips(pack, config.data, int(metadata.provenance["seed"])).validation
+    report, loss = write_small(whole, whole, kind, pack, clips, most_lost_points)
+    click.echo(f"\nweights as {kind}, against the same rounded weights in float32\n{report.as_text()}")
+    click.echo(loss.as_text())
+
+
 def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityReport:
-    """Compare a run or checkpoint with a model file; `data` opens a pack at a rate."""
+    """Compare a run or checkpoint with a model file; `data` opens a pack at a rate.
+
+    A small model is compared with what the run's weights are when rounded as its own.
+    """
     import torch
 
     from auricle_runtime.onnx_scorer import OnnxScorer
@@ -68,6 +104,8 @@ def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityR
 
     from .oracle import NumpyScorer
     from .parity import compare
+    from .small_export import small_parity, stored_as
+    from .to_onnx import build_model
 
     torch.set_num_threads(1)  # small blocks: a second thread only waits, and on a busy machine it waits for minutes
     chosen = checkpoint_path(run)
@@ -81,4 +119,7 @@ def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityR
                 f"the run's {getattr(wanted, name)}."
             )
     pack = data(metadata.rate_hz) if data else None
+    kind = stored_as(found)
+    if kind is not None:
+        return small_parity(build_model(classifier, metadata), candidate, kind, pack)
     return compare(TorchScorer(classifier, metadata), candidate, pack, oracle=NumpyScorer(classifier, metadata))

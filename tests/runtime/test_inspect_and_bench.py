@@ -7,6 +7,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from auricle_runtime.bench import Lengths, streams
 from auricle_runtime.onnx_scorer import OnnxScorer
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -44,11 +47,32 @@ def test_bench_writes_its_figures(run_auricle: Run, tiny_model: Path, tmp_path: 
     for row in [*figures["blocks_ms"].values(), figures["paced_80_ms"]]:
         assert row["cpu_ms_per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
+        assert row["times_real_time"] == pytest.approx(1000 / row["cpu_ms_per_second"], rel=0.01)
+    streams = figures["streams"]
+    assert [step["streams"] for step in streams["steps"]][:3] == [1, 8, 16]
+    assert streams["fit"] < streams["stops_at"]["streams"] <= 2 * streams["fit"]
+    assert f"one core carries {streams['fit']} streams" in done.stdout
+    assert figures["provider"] == "cpu"
     assert 20 < figures["peak_memory_mb"] < 1000
     assert figures["process_start_cpu_ms"] > 0
     assert figures["start_to_first_score_ms"] > 0
     assert figures["process_cpu_ms_per_second"] > 0
     assert "start to first score" in done.stdout
+
+
+@pytest.mark.parametrize(("share", "wanted"), [(1 / 1000, 1000), (1 / 37, 37), (0.9, 1), (1 / (1 << 40), 1 << 15)])
+def test_the_search_for_how_many_fit(monkeypatch: pytest.MonkeyPatch, share: float, wanted: int) -> None:
+    """Of streams that cost a known share of the core each: what fits, fits, and a few more do not."""
+
+    def known(_scorer: object, count: int, _lengths: object, _at_once: bool) -> streams.Step:
+        return streams.Step(count, count * share, 0.25 * count * share, 1.0, 2.0)
+
+    monkeypatch.setattr(streams, "_measure", known)
+    found = streams.measure_streams(None, Lengths())  # type: ignore[arg-type]
+    assert wanted / streams.CLOSE_ENOUGH - 1 < found["fit"] <= wanted
+    assert found["fit_with_events"] <= wanted / 1.25
+    if found["stops_at"]:
+        assert wanted < found["stops_at"]["streams"] <= streams.CLOSE_ENOUGH * found["fit"] + 1
 
 
 def test_bench_of_something_else(run_auricle: Run, tmp_path: Path) -> None:

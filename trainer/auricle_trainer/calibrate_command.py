@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -52,43 +52,29 @@ def calibrate(
     from .calibrate import calibrate_run
     from .calibration_text import as_text
     from .checkpoint import BEST, load_checkpoint, restore
+    from .run_record import data_path
 
     values = load_checkpoint(run / "checkpoints" / BEST)
     config = restore(values)[2]
     rate_hz = config.spectrogram.rate_hz
     given: dict[str, float | None] = {"false_alarms_per_hour": false_alarms_per_hour, "minutes": minutes}
     settings = replace(config.calibration, **{k: v for k, v in given.items() if v is not None})
-    record = _record(run)
-    pack = open_data(data or _recorded(record.get("data", {}).get("path"), "--data", run), rate_hz)
-    noise, recorded = _background(run, record, background, rate_hz)
+    pack = open_data(data or data_path(run), rate_hz)
+    noise, recorded = _background(run, background, rate_hz)
     quiet = open_data(negatives, rate_hz) if negatives else (noise if recorded else None)
     result = calibrate_run(run, pack, noise, quiet, torch.device("cpu"), settings, _progress)
     click.echo(json.dumps(result, indent=2, ensure_ascii=False) if as_json else as_text(result))
 
 
-def _record(run: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _recorded(path: str | None, option: str, run: Path) -> Path:
-    from auricle_shared.errors import DataError
-
-    if not path or not Path(path).exists():
-        raise DataError(f"The data of {run} are not at {path or 'any known place'} any more. Say where with {option}.")
-    return Path(path)
-
-
-def _background(run: Path, record: dict[str, Any], given: Path | None, rate_hz: int) -> tuple[Pack, bool]:
+def _background(run: Path, given: Path | None, rate_hz: int) -> tuple[Pack, bool]:
     """What runs on behind the events, and whether it was recorded; a synthetic one says nothing about false alarms."""
     from auricle_shared.pack import Pack, is_pack, open_data
 
+    from .run_record import existing, read_record
+
     if given is None and is_pack(run / "background"):
         return Pack.open(run / "background"), False
-    return open_data(given or _recorded(record.get("background"), "--background", run), rate_hz), True
+    return open_data(given or existing(read_record(run).get("background"), "--background", run), rate_hz), True
 
 
 def _progress(done: int, total: int) -> None:

@@ -1,0 +1,59 @@
+"""One stream in blocks of several lengths, back to back and paced like a microphone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from auricle_shared.scorer import Scorer
+
+from ..listen import Listener
+from ..sources import Block
+from . import Lengths
+from .machine import made_audio, percentiles_ms
+
+BLOCKS_MS = (10, 20, 80, 1000)
+PACED_BLOCK_MS = 80
+
+
+def measure_blocks(scorer: Scorer, block_ms: int, lengths: Lengths) -> dict[str, float]:
+    """Blocks back to back through the whole of classifier and detector; the best round, as others only add."""
+    audio = made_audio(lengths.blocks, scorer.metadata.rate_hz)
+    blocks = _cut(audio, block_ms, scorer.metadata.rate_hz)
+    rounds = [_time_blocks(scorer, blocks, 0.0) for _ in range(lengths.rounds)]
+    return min(rounds, key=lambda found: found["cpu_ms_per_second"])
+
+
+def measure_paced(scorer: Scorer, lengths: Lengths) -> dict[str, float]:
+    """Between two blocks the caches and the core go cold: what a step costs in a program that really listens."""
+    rate_hz = scorer.metadata.rate_hz
+    return _time_blocks(
+        scorer, _cut(made_audio(lengths.paced, rate_hz), PACED_BLOCK_MS, rate_hz), PACED_BLOCK_MS / 1000
+    )
+
+
+def _cut(audio: np.ndarray, block_ms: int, rate_hz: int) -> list[np.ndarray]:
+    size = block_ms * rate_hz // 1000
+    return [audio[i : i + size] for i in range(0, len(audio), size)]
+
+
+def _time_blocks(scorer: Scorer, blocks: Sequence[np.ndarray], every_seconds: float) -> dict[str, float]:
+    listener = Listener(scorer, [])
+    rate_hz = scorer.metadata.rate_hz
+    walls, start_seconds = [], 0.0
+    cpu = time.process_time()
+    for samples in blocks:
+        if every_seconds:
+            time.sleep(every_seconds)
+        began = time.perf_counter()
+        listener.hear(Block(samples, start_seconds))
+        walls.append(time.perf_counter() - began)
+        start_seconds += len(samples) / rate_hz
+    cpu_ms_per_second = 1000 * (time.process_time() - cpu) / start_seconds
+    return {
+        "cpu_ms_per_second": round(cpu_ms_per_second, 4),
+        "times_real_time": round(1000 / cpu_ms_per_second, 1),
+        **percentiles_ms(walls),
+    }
