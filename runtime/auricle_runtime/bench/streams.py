@@ -57,7 +57,7 @@ def measure_streams(scorer: Scorer, lengths: Lengths, all_at_once: bool = False)
     while steps[-1].feed_cpu_share <= 1 and steps[-1].streams < MOST:
         steps.append(_measure(scorer, max(FIRST, 2 * steps[-1].streams), lengths, all_at_once))
     fits, too_many = (steps[-1], None) if steps[-1].feed_cpu_share <= 1 else (steps[-2], steps[-1])
-    while too_many is not None and too_many.streams > CLOSE_ENOUGH * fits.streams:
+    while too_many is not None and too_many.streams > max(CLOSE_ENOUGH * fits.streams, fits.streams + 1):
         middle = _measure(scorer, round((fits.streams * too_many.streams) ** 0.5), lengths, all_at_once)
         steps.append(middle)
         fits, too_many = (middle, too_many) if middle.feed_cpu_share <= 1 else (fits, middle)
