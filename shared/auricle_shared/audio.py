@@ -187,7 +187,7 @@ def write_wav(path: str | Path, samples: np.ndarray, rate_hz: int) -> None:
 def _open_plain_wave(path: Path) -> wave.Wave_read | None:
     try:
         file = wave.open(str(path), "rb")
-    except (wave.Error, EOFError, OSError):
+    except (wave.Error, EOFError, OSError, RuntimeError):  # RuntimeError: a chunk that claims to end behind its parent
         return None
     if file.getsampwidth() == 2 and file.getnchannels() >= 1 and file.getframerate() > 0:
         return file
