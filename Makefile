@@ -15,6 +15,7 @@ BIN := $(VENV)/bin
 LIGHT_BIN := $(LIGHT_VENV)/bin
 PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml export/pyproject.toml
 PACKAGES := shared runtime trainer export
+PAGE_RUNTIME := runtime/auricle_runtime/web/static/ort
 SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 mosquitto mosquitto-clients openssl git git-lfs
 DEMO_FLAGS := $(if $(QUICK),--quick)
 
@@ -57,18 +58,18 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 # What only tests need, on top: the optional parts, independent witnesses, real peers.
 $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "Environment: adding what the tests need to $(VENV)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt]' \
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt,web]' \
 		-e './trainer[embedding,tracking,search]' -e ./export \
 		pytest pytest-timeout pytest-xdist hypothesis sed_eval setuptools ruff mypy \
-		'moto[s3]' flask flask-cors | $(SHOW_PIP)
+		'moto[s3]' flask-cors playwright | $(SHOW_PIP)
 	@touch $@
 
 $(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyproject.toml
 	@echo "Light environment: making $(LIGHT_VENV), as on a device (about half a minute, 0.2 GB)"
 	@$(call make_venv,$(LIGHT_VENV))
 	@echo "  [2/2] installing"
-	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio,store]' -e './runtime[cpu,mic,mqtt]' \
-		pytest pytest-timeout hypothesis psutil | $(SHOW_PIP)
+	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio,store]' -e './runtime[cpu,mic,mqtt,web]' \
+		pytest pytest-timeout hypothesis psutil playwright | $(SHOW_PIP)
 	@touch $@
 
 .PHONY: train
@@ -95,12 +96,27 @@ lfs: system-packages setup  ## URL=s3://team/models REPOSITORY=../our-models: a 
 	@$(BIN)/pip install -q -c constraints.txt -e './shared[audio,lfs]'
 	@$(BIN)/auricle lfs setup '$(URL)' --repository '$(REPOSITORY)'
 
+.PHONY: web
+web: $(PAGE_RUNTIME)/.fetched  ## onnxruntime-web from npm, for "On this device" on the page of auricle serve
+
+# Exact versions and hashes stand in the lock file; the page asks no other host for them.
+$(PAGE_RUNTIME)/.fetched: runtime/npm/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing. On Debian: apt install npm" >&2; exit 1; }
+	@echo "      fetching onnxruntime-web (14 MB stay)"
+	@cd runtime/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@mkdir -p $(PAGE_RUNTIME)
+	@cp $(addprefix runtime/npm/node_modules/onnxruntime-web/dist/,ort.wasm.min.mjs ort-wasm-simd-threaded.mjs \
+		ort-wasm-simd-threaded.wasm) $(PAGE_RUNTIME)
+	@rm -rf runtime/npm/node_modules
+	@touch $@
+
 .PHONY: test
 test:  ## install what the tests need and run all of them, also in an environment without torch
 	@echo "[1/4] system packages"
 	@$(MAKE) --no-print-directory system-packages
 	@echo "[2/4] environment"
 	@$(MAKE) --no-print-directory $(VENV)/.tests-installed
+	@$(MAKE) --no-print-directory web
 	@echo "[3/4] tests of shared and runtime where torch, librosa and onnx are absent"
 	@$(MAKE) --no-print-directory test-light
 	@echo "[4/4] all tests (a few minutes)"
@@ -136,13 +152,15 @@ clean:  ## remove environments, the demo and caches; runs/ and packs/ stay
 system-packages:  ## libraries for the microphone and a sound server for its tests (Debian, Ubuntu)
 	@missing=""; sudo=""; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "      no apt-get here; the tests need PortAudio, libsndfile, PulseAudio (pulseaudio, pactl, paplay) and mosquitto"; \
+		echo "      no apt-get here; the tests need PortAudio, libsndfile, PulseAudio (pulseaudio, pactl, paplay), mosquitto, Chromium and npm"; \
 		exit 0; \
 	fi; \
 	for package in $(SYSTEM_PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=" $$package"; \
 	done; \
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing+=" python3-venv"; \
+	command -v chromium >/dev/null || missing+=" chromium"; \
+	command -v npm >/dev/null || missing+=" npm"; \
 	if [ -z "$$missing" ]; then echo "      all there"; exit 0; fi; \
 	if [ "$$(id -u)" != 0 ]; then \
 		sudo=sudo; \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import wave
 from collections.abc import Callable
@@ -13,21 +14,17 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from auricle_runtime.listen import Listener
 from auricle_runtime.onnx_scorer import OnnxScorer
-from auricle_runtime.sinks import Sink
-from auricle_runtime.sources.file import FileSource
 from auricle_runtime.web import WebSettings, create_app
 from auricle_runtime.web.batching import BatchingScorer
 from auricle_runtime.web.errors import RefusedError
 from auricle_runtime.web.sessions import Sessions
 from auricle_shared.audio import read_audio
 from auricle_shared.errors import ModelError, SettingsError
-from auricle_shared.events import Event
 from auricle_shared.pcm import to_int16
-from auricle_shared.stream import StreamFrames
 
 Tones = Callable[[int], Path]
+Heard = Callable[[Path], tuple[np.ndarray, list[dict[str, Any]]]]
 FAST = WebSettings(max_ahead_seconds=1e6)
 
 
@@ -53,26 +50,17 @@ def stream(client: FlaskClient, audio: np.ndarray, rate_hz: int, block_seconds: 
     return np.concatenate([np.reshape(a["scores"], (-1, 3)) for a in answers]), sum((a["events"] for a in answers), [])
 
 
-class Remember(Sink):
-    def __init__(self) -> None:
-        self.scores: list[np.ndarray] = []
-        self.events: list[dict[str, Any]] = []
+@pytest.fixture
+def listen(auricle_here: Callable[..., Any], tiny_model: Path, tmp_path: Path) -> Heard:
+    """What `auricle listen --wav` makes of a recording: scores [F, C] and events."""
 
-    def heard(self, block: Any, frames: StreamFrames) -> None:
-        self.scores.append(frames.scores)
+    def run(wav: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        table = tmp_path / "scores.csv"
+        done = auricle_here("listen", tiny_model, "--wav", wav, "--json", "--scores", table)
+        scores = np.loadtxt(table, delimiter=",", skiprows=1)[:, 1:]
+        return scores, [json.loads(line) for line in done.stdout.splitlines()]
 
-    def event(self, event: Event) -> None:
-        self.events.append(event.to_dict())
-
-
-def listen(model: Path, wav: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """What `auricle listen --wav` makes of the recording."""
-    sink = Remember()
-    listener = Listener(OnnxScorer(model), [sink])
-    for block in FileSource(wav, 16000).blocks():
-        listener.hear(block)
-    listener.end()
-    return np.concatenate(sink.scores), sink.events
+    return run
 
 
 def as_wav(samples: np.ndarray, rate_hz: int, channels: int = 1) -> bytes:
@@ -86,8 +74,8 @@ def as_wav(samples: np.ndarray, rate_hz: int, channels: int = 1) -> bytes:
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 44100, 48000])
-def test_posts_tell_what_listen_tells(client: FlaskClient, tiny_model: Path, two_tones: Tones, rate_hz: int) -> None:
-    wanted, wanted_events = listen(tiny_model, two_tones(rate_hz))
+def test_posts_tell_what_listen_tells(client: FlaskClient, listen: Heard, two_tones: Tones, rate_hz: int) -> None:
+    wanted, wanted_events = listen(two_tones(rate_hz))
     audio, _ = read_audio(two_tones(rate_hz))
     scores, events = stream(client, audio, rate_hz)
     assert len(wanted) - 10 <= len(scores) <= len(wanted)  # the resampler's rest never comes: the stream is still on
@@ -97,8 +85,8 @@ def test_posts_tell_what_listen_tells(client: FlaskClient, tiny_model: Path, two
         assert found["onset_seconds"] == pytest.approx(other["onset_seconds"], abs=1e-3)
 
 
-def test_uploads_tell_what_listen_tells(client: FlaskClient, tiny_model: Path, two_tones: Tones) -> None:
-    wanted, wanted_events = listen(tiny_model, two_tones(44100))
+def test_uploads_tell_what_listen_tells(client: FlaskClient, listen: Heard, two_tones: Tones) -> None:
+    wanted, wanted_events = listen(two_tones(44100))
     answer = client.post("/api/clips", data=two_tones(44100).read_bytes())
     assert answer.status_code == 200
     found = answer.json

@@ -38,7 +38,7 @@ class BatchingScorer:
 
     def __init__(self, scorer: Scorer) -> None:
         self.metadata: ModelMetadata = scorer.metadata
-        self._scorer = scorer
+        self.scorer = scorer
         self._queue: list[_Waiting] = []
         self._queue_lock, self._scorer_lock = threading.Lock(), threading.Lock()
         self.calls = self.streams = 0
@@ -65,7 +65,7 @@ class BatchingScorer:
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
         began = time.perf_counter()
         try:
-            found = score_together(self._scorer, [w.audio for w in batch], [w.state for w in batch])
+            found = score_together(self.scorer, [w.audio for w in batch], [w.state for w in batch])
         except Exception as error:  # each of them must hear of it in its own thread
             for waiting in batch:
                 waiting.error = error
@@ -88,6 +88,10 @@ class Seat:
         frames, seconds = self._shared.score(audio, state)
         self.seconds += seconds
         return frames
+
+    def embed(self, audio: np.ndarray, state: np.ndarray) -> ScoredFrames:
+        """Alone, not in a batch: the demo shows no embeddings."""
+        return self._shared.scorer.embed(audio, state)
 
 
 def score_together(scorer: Scorer, audio: Sequence[np.ndarray], states: Sequence[np.ndarray]) -> list[ScoredFrames]:
