@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auricle_runtime.web import WebSettings, create_app
 
-BOUNDED = settings(max_examples=3000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOUNDED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"])
 SEGMENTS = st.one_of(
     st.sampled_from(["api", "sessions", "blocks", "clips", "model", "model.onnx", "status", "static", "js", "..", "0"]),
