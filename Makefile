@@ -60,7 +60,7 @@ $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "Environment: adding what the tests need to $(VENV)"
 	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt,web]' \
 		-e './trainer[embedding,tracking,search]' -e ./export \
-		pytest pytest-timeout pytest-xdist hypothesis sed_eval setuptools ruff mypy \
+		pytest pytest-timeout pytest-xdist hypothesis psutil sed_eval setuptools ruff mypy \
 		'moto[s3]' flask-cors playwright | $(SHOW_PIP)
 	@touch $@
 

@@ -55,8 +55,8 @@ class SoundServer:
         self._process.wait(10)
         self._socket.unlink(missing_ok=True)
 
-    def play(self, wav: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["paplay", "--latency-msec=20", "--device=vmic", str(wav)], env=self.env)
+    def play(self, wav: Path, latency_ms: int = 20) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["paplay", f"--latency-msec={latency_ms}", "--device=vmic", str(wav)], env=self.env)
 
     def control(self, *args: str) -> None:
         subprocess.run(["pactl", *args], env=self.env, check=True, stdout=subprocess.DEVNULL, timeout=10)

@@ -22,6 +22,7 @@ class PipeReader:
 
     def __init__(self, stream: BinaryIO, lost: Lost = nobody) -> None:
         self.lost = lost
+        self._whole = stream  # kept: a buffer that nobody holds closes what is below it
         self._stream: Any = getattr(stream, "raw", stream)
         self._ready = _waiting_for(self._stream)
 
