@@ -110,6 +110,10 @@ $(PAGE_RUNTIME)/.fetched: runtime/npm/package-lock.json
 	@rm -rf runtime/npm/node_modules
 	@touch $@
 
+.PHONY: soak
+soak: system-packages $(VENV)/.tests-installed  ## [MODEL=...] [QUICK=1]: leave it running, watch memory, CPU and events (20 minutes)
+	@$(BIN)/python tests/support/soak.py $(if $(wildcard $(MODEL)),--model '$(MODEL)') $(if $(QUICK),--quick)
+
 .PHONY: test
 test:  ## install what the tests need and run all of them, also in an environment without torch
 	@echo "[1/4] system packages"

@@ -152,7 +152,8 @@ def _recorded(scorer: OnnxScorer, count: int, device: str | None) -> Iterator[He
     source = Microphone(rate_hz, device)
     try:
         click.echo(f"{source.description}: make the sound {count} times, with a pause of a second between.", err=True)
-        sounds = cut_sounds((block.samples for block in source.blocks()), rate_hz)
+        blocks = source.blocks(lost=lambda reason: click.echo(f"{reason}.", err=True))
+        sounds = cut_sounds((block.samples for block in blocks), rate_hz)
         for number, samples in zip(range(1, count + 1), sounds, strict=False):
             click.echo(f"  {number} of {count}: {len(samples) / rate_hz:.1f} s", err=True)
             yield hear_clip(scorer, samples, f"microphone {number}")

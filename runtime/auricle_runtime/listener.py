@@ -41,6 +41,7 @@ class Listener:
         self._enrolled = enrolled
         self._detector = EventDetector.for_model(metadata or scorer.metadata)
         self._sinks = sinks
+        self._hearing = [sink.heard for sink in sinks if type(sink).heard is not Sink.heard]
         self._rate_hz = scorer.metadata.rate_hz
         self._samples = 0
         self._end_seconds, self._end_utc = 0.0, 0.0
@@ -75,8 +76,8 @@ class Listener:
 
     def _take(self, block: Block, frames: StreamFrames) -> None:
         self._end_seconds = block.start_seconds + len(block.samples) / self._rate_hz
-        for sink in self._sinks:
-            sink.heard(block, frames)
+        for heard in self._hearing:
+            heard(block, frames)
         if len(frames.scores):
             self._tell(self._detector.update(frames.scores, frames.start_seconds))
             if self._enrolled is not None:

@@ -29,6 +29,17 @@ def watched(pieces: list[np.ndarray]) -> list[str]:
     return said
 
 
+def test_nothing_depends_on_the_length_of_blocks() -> None:
+    for size in (16, 1280, 3 * RATE_HZ):
+        said: list[str] = []
+        watch = LevelWatch(said.append, RATE_HZ)
+        audio = np.concatenate([np.zeros(12 * RATE_HZ), sine(24, 1.5)]).astype(np.float32)
+        for i in range(0, len(audio), size):
+            watch.heard(Block(audio[i : i + size], i / RATE_HZ), NOTHING)
+        assert ["dead" in said[0], "again" in said[1], "gain" in said[2]] == [True] * 3
+        assert len(said) == 3
+
+
 def sine(seconds: float, amplitude: float) -> np.ndarray:
     return np.clip(
         amplitude * np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE_HZ)) / RATE_HZ), -1, 32767 / 32768
