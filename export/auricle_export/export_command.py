@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from .parity import ParityReport
 
+    Clips = tuple[Pack, list[int]]
+
 MOST_LOST_POINTS = 0.5
 """Of validation accuracy: what two seeds of the same training differ by, and more"""
 DEVICE_LINES = """On the device (Python 3.11+; copy the two folders shared/ and runtime/ and the model there):
@@ -57,6 +59,8 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
     accuracy = values["validation_accuracy"]
     told = "not validated" if accuracy is None else f"validation accuracy {100 * accuracy:.2f} %"
     click.echo(f"checkpoint {chosen} (epoch {values['epoch']}, {told})")
+    if small is not None:
+        clips = validation_clips(chosen, data)  # what is missing is said before the work is done
     candidate = aside(model).with_suffix(".onnx")
     try:
         write_model(candidate, classifier, metadata)
@@ -65,7 +69,7 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
         if not report.passed:
             raise ModelError(f"The exported model differs from {chosen}. {model} was not written.")
         if small is not None:
-            make_small(candidate, chosen, small, data, most_lost)
+            make_small(candidate, small, clips, most_lost)
         os.replace(candidate, model)
     finally:
         candidate.unlink(missing_ok=True)
@@ -73,21 +77,25 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
     click.echo(DEVICE_LINES.format(name=model.name))
 
 
-def make_small(whole: Path, checkpoint: Path, kind: Kind, data: Path | None, most_lost_points: float) -> None:
+def make_small(whole: Path, kind: Kind, clips: Clips, most_lost_points: float) -> None:
     """Round the model's weights in place, if the run's validation clips allow it."""
+    from .small_export import write_small
+
+    report, loss = write_small(whole, whole, kind, *clips, most_lost_points)
+    click.echo(f"\nweights as {kind}, against the same rounded weights in float32\n{report.as_text()}")
+    click.echo(loss.as_text())
+
+
+def validation_clips(checkpoint: Path, data: Path | None) -> Clips:
+    """The clips that chose the run's best epoch. Raises DataError where they are gone."""
     from auricle_shared.pack import open_data
     from auricle_trainer.checkpoint import load_checkpoint, restore
     from auricle_trainer.run_record import data_path
     from auricle_trainer.selection import select_clips
 
-    from .small_export import write_small
-
     _, metadata, config = restore(load_checkpoint(checkpoint))
     pack = open_data(data or data_path(checkpoint.parent.parent), metadata.rate_hz)
-    clips = select_clips(pack, config.data, int(metadata.provenance["seed"])).validation
-    report, loss = write_small(whole, whole, kind, pack, clips, most_lost_points)
-    click.echo(f"\nweights as {kind}, against the same rounded weights in float32\n{report.as_text()}")
-    click.echo(loss.as_text())
+    return pack, select_clips(pack, config.data, int(metadata.provenance["seed"])).validation
 
 
 def check(run: Path, model: Path, data: Callable[[int], Pack] | None) -> ParityReport:

@@ -107,6 +107,22 @@ def test_any_checkpoint_can_be_exported_and_tells_its_own_accuracy(
     assert best.returncode == 1 and json.loads(best.stdout)["passed"] is False
 
 
+def test_a_small_model_of_a_run(run: Path, pack: Pack, tmp_path: Path, auricle_here: Run) -> None:
+    small = tmp_path / "small.onnx"
+    told = auricle_here("export", run, small, "--small", "int8", "--most-lost", "100").stdout
+    assert "weights as int8" in told and f"accuracy on {len(pack.select('val'))} validation clips" in told
+    assert auricle_here("parity", run, small, "--data", pack.path).stdout.endswith("parity holds\n")
+    other = auricle_here("parity", run / "checkpoints" / "epoch-0001.pt", small, check=False)
+    assert other.returncode == 1 and "PARITY FAILS" in other.stdout
+
+
+def test_a_small_model_needs_the_clips_it_is_judged_on(run: Path, tmp_path: Path, auricle_here: Run) -> None:
+    (tmp_path / "best.pt").write_bytes((run / "checkpoints" / "best.pt").read_bytes())
+    done = auricle_here("export", tmp_path / "best.pt", tmp_path / "small.onnx", "--small", "fp16", check=False)
+    assert done.returncode == 1 and "Say where with --data" in done.stderr
+    assert [f.name for f in tmp_path.iterdir()] == ["best.pt"]
+
+
 def test_a_model_that_differs_is_not_left_behind_and_the_old_one_stays(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +139,7 @@ def test_a_model_that_differs_is_not_left_behind_and_the_old_one_stays(
 
     monkeypatch.setattr(to_onnx, "write_model", faulty)
     with pytest.raises(ModelError, match="differs from.*was not written"):
-        export.callback(run, model)  # type: ignore[misc]
+        export.callback(run, model, None, None, 0.5)  # type: ignore[misc]
     assert model.read_bytes() == b"the old model" and [f.name for f in tmp_path.iterdir()] == ["model.onnx"]
 
 
@@ -138,7 +154,7 @@ def test_a_full_disk_leaves_the_old_model_whole(run: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        export_command.export.callback(run, model)  # type: ignore[misc]
+        export_command.export.callback(run, model, None, None, 0.5)  # type: ignore[misc]
     assert model.read_bytes() == b"the old model" and [f.name for f in tmp_path.iterdir()] == ["model.onnx"]
 
 
