@@ -60,8 +60,8 @@ class Loss:
     def as_text(self) -> str:
         return (
             f"accuracy on {self.clips} validation clips {100 * self.accuracy:.2f} % -> "
-            f"{100 * self.small_accuracy:.2f} % ({0.0 - self.points:+.2f} points, {self.changed} clips changed); the same "
-            f"top label in {100 * self.same_label:.2f} % of frames, logits within {self.largest_logit_error:.2g}"
+            f"{100 * self.small_accuracy:.2f} % ({0.0 - self.points:+.2f} points, {self.changed} clips changed); the "
+            f"same top label in {100 * self.same_label:.2f} % of frames, logits within {self.largest_logit_error:.2g}"
         )
 
 

@@ -5,25 +5,23 @@ The file carries its own metadata; what it says about itself is checked against 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from auricle_shared.errors import AuricleError, DataError, DeviceError, ModelError
+from auricle_shared.errors import DataError, ModelError
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames, zero_state
 
+from .resident import ResidentCall
+from .session import first_line, needs_onnxruntime, open_session
 from .without_output import without_output
 
 INPUTS = ("audio", "state")
 OUTPUTS = ("logits", "scores", "next_state")
 EMBEDDING = "embedding"
 """Computed by `embed` alone: a stream that does not ask for it never pays for it"""
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-WARNING_SEVERITY = 2
-"""ONNX Runtime's log level from which messages are shown. A warning at every run tells of a broken export."""
 
 
 class OnnxScorer:
@@ -44,16 +42,16 @@ class OnnxScorer:
 
     def __init__(self, path: str | Path, provider: str = "auto") -> None:
         self.path = Path(path)
-        self._session, self.provider = _open_session(self.path, provider)
+        self._session, self.provider = open_session(self.path, provider)
         strings = self._session.get_modelmeta().custom_metadata_map
         self.metadata = ModelMetadata.from_strings(strings, str(self.path))
         self._hop = self.metadata.hop_samples
-        self._options = _onnxruntime().RunOptions()  # making one at every call would cost 4 us
-        self._run = self._run_embedding = _bare_run(self._session)
+        self._options = needs_onnxruntime().RunOptions()  # making one at every call would cost 4 us
+        self._run = self._run_embedding = _call_of(self._session, self.provider)
         if self.metadata.embedding_size:
             plain = without_output(self.path.read_bytes(), EMBEDDING)
-            self._plain_session, _ = _open_session(self.path, provider, plain)
-            self._run = _bare_run(self._plain_session)
+            self._plain_session, _ = open_session(self.path, provider, plain)
+            self._run = _call_of(self._plain_session, self.provider)
         self._check_names()
         self._check_one_frame()
 
@@ -83,7 +81,7 @@ class OnnxScorer:
 
     @property
     def runtime_version(self) -> str:
-        return str(_onnxruntime().__version__)
+        return str(needs_onnxruntime().__version__)
 
     def shapes(self) -> dict[str, dict[str, list[int | str]]]:
         """Inputs and outputs by name, with their dimensions; a named dimension is free."""
@@ -111,7 +109,7 @@ class OnnxScorer:
         try:
             found = judge(np.zeros((1, self._hop), np.float32), zero_state(meta))
         except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ModelError(f"{self.path} cannot be run ({_first_line(error)}). Export the run again.") from error
+            raise ModelError(f"{self.path} cannot be run ({first_line(error)}). Export the run again.") from error
         frame = (1, 1, len(meta.labels))
         wanted = [frame, frame, (1, meta.state_size)] + [(1, 1, meta.embedding_size)] * bool(meta.embedding_size)
         shapes = [values.shape for values in found if values is not None]
@@ -137,71 +135,9 @@ def _starts_like_onnx(path: Path) -> bool:
     return len(start) == 3 and start[0] == 0x08 and 1 <= start[1] <= 32 and 2 <= start[2] >> 3 <= 8
 
 
-def _onnxruntime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise AuricleError(
-            f"ONNX Runtime is not installed ({error}). Wanted: pip install 'auricle-runtime[cpu]', or "
-            "'auricle-runtime[gpu]' on a machine with an NVIDIA GPU; exactly one of the two."
-        ) from error
-    if not hasattr(onnxruntime, "InferenceSession"):  # what is left after one of two wheels was uninstalled
-        raise AuricleError(
-            "ONNX Runtime is installed but empty: the CPU and the GPU package share a folder, and one of them was "
-            "removed. Do: pip uninstall onnxruntime onnxruntime-gpu; pip install 'auricle-runtime[cpu]'."
-        )
-    return onnxruntime
-
-
-def _bare_run(session: Any) -> Any:
-    """The public `run` looks through its arguments once more at every call: 5 us in 100. This is the call below it."""
+def _call_of(session: Any, provider: str) -> Any:
+    """(outputs, feeds, options) -> values. With a GPU, the state stays on it from call to call."""
+    if provider == "cuda":
+        return ResidentCall(session, "cuda")
+    # The public `run` looks through its arguments once more at every call: 5 us in 100. This is the call below it.
     return getattr(session, "_sess", session).run
-
-
-def _open_session(path: Path, provider: str, model: bytes | None = None) -> tuple[Any, str]:
-    """The session and the provider that really runs it; of `model` where that is not the file as it stands."""
-    if not path.is_file():
-        raise ModelError(f"{path} does not exist or is not a file. Wanted: a model.onnx written by 'auricle export'.")
-    runtime = _onnxruntime()
-    wanted = _wanted_providers(runtime, provider)
-    options = runtime.SessionOptions()
-    # The default thread pool spins: 32-92 % of a core for a network that needs 1 %.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = WARNING_SEVERITY
-    try:
-        session = runtime.InferenceSession(model or os.fspath(path), options, providers=wanted)
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        raise ModelError(
-            f"{path} ({path.stat().st_size} bytes) is not an ONNX model that can be opened: {_first_line(error)} "
-            "Is it whole? Wanted: a file written by 'auricle export'."
-        ) from error
-    session.disable_fallback()
-    running = session.get_providers()  # what was asked for, less what fell back silently
-    runs_cuda = PROVIDERS["cuda"] in running
-    if provider == "cuda" and not runs_cuda:
-        raise DeviceError(
-            f"CUDA was asked for, but ONNX Runtime {runtime.__version__} could not start it and would run on "
-            f"{', '.join(running)}. Wanted: an NVIDIA driver, CUDA and cuDNN of the versions its GPU build needs "
-            "(its own message is above). Or use --provider cpu."
-        )
-    return session, "cuda" if runs_cuda else "cpu"
-
-
-def _wanted_providers(runtime: Any, provider: str) -> list[str]:
-    if provider not in ("auto", *PROVIDERS):
-        raise DeviceError(f"{provider!r} is not a provider. Wanted: auto, {', '.join(PROVIDERS)}.")
-    installed = runtime.get_available_providers()
-    has_cuda = PROVIDERS["cuda"] in installed
-    if provider == "cuda" and not has_cuda:
-        raise DeviceError(
-            f"CUDA was asked for, but the installed ONNX Runtime {runtime.__version__} is built for "
-            f"{', '.join(installed)} only. Wanted: pip uninstall onnxruntime; pip install 'auricle-runtime[gpu]'. "
-            "Or use --provider cpu."
-        )
-    return [PROVIDERS["cuda"], PROVIDERS["cpu"]] if has_cuda and provider != "cpu" else [PROVIDERS["cpu"]]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].removeprefix("[ONNXRuntimeError] : ")

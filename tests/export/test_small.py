@@ -1,4 +1,4 @@
-"""Small models: the rounded weights and nothing else, folded when the file is opened, refused when they cost too much."""
+"""Small models: the rounded weights and nothing else, folded when opened, refused when they cost too much."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_what_is_lost_is_measured_said_and_travels_in_the_file(whole: Path, pack
     report, loss = write_small(whole, target, "int8", pack, pack.select("val"), 100.0)
     small = OnnxScorer(target, "cpu")
     assert report.passed and loss == measure_loss(OnnxScorer(whole, "cpu"), small, pack, pack.select("val"))
-    assert loss.clips == 12 and 0 < loss.largest_logit_error and 0 < loss.same_label <= 1
+    assert loss.clips == 12 and loss.largest_logit_error > 0 and 0 < loss.same_label <= 1
     assert stored_as(small.metadata) == "int8" and stored_as(OnnxScorer(whole, "cpu").metadata) is None
     assert small.metadata.provenance["rounding"] == json.loads(json.dumps(loss.to_dict()))
     plain = OnnxScorer(whole, "cpu").metadata

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auricle_runtime import onnx_scorer
+from auricle_runtime import onnx_scorer, session
 from auricle_runtime.onnx_scorer import OnnxScorer, open_if_onnx
+from auricle_runtime.resident import DeviceState, ResidentCall
 from auricle_shared.decision import frame_scores
 from auricle_shared.errors import AuricleError, DataError, DeviceError, ModelError
-from auricle_shared.scorer import open_scorer, zero_state
+from auricle_shared.scorer import ScoredFrames, open_scorer, zero_state
+from auricle_shared.stream import StreamingBatch, StreamingClassifier
 
 Noise = Callable[[int, int], np.ndarray]
 
@@ -106,6 +108,32 @@ def test_garbage_and_missing_models(tmp_path: Path, rng: np.random.Generator) ->
         OnnxScorer(tmp_path)
 
 
+def test_a_state_that_stays_on_the_device_is_the_same_state(tiny_model: Path, noise: Noise) -> None:
+    """The GPU's way of calling, with the CPU as the device: real IO bindings, and the plain call as the witness."""
+    plain, resident = OnnxScorer(tiny_model, "cpu"), OnnxScorer(tiny_model, "cpu")
+    resident._run = ResidentCall(resident._session, "cpu")
+    hop = plain.metadata.hop_samples
+    wanted = found = ScoredFrames(*[np.zeros(0)] * 2, zero_state(plain.metadata, 3))
+    for frames in (1, 7, 2):
+        audio = noise(3, frames * hop * 2)[:, : frames * hop]  # rows that do not lie side by side
+        wanted, found = plain(audio, wanted.state), resident(audio, found.state)
+        np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-6)
+        assert isinstance(found.state, DeviceState) and found.state.shape == wanted.state.shape
+        np.testing.assert_allclose(np.asarray(found.state), wanted.state, atol=1e-6)
+
+
+def test_one_stream_of_a_batch_on_the_device_begins_again(tiny_model: Path, noise: Noise) -> None:
+    scorer = OnnxScorer(tiny_model, "cpu")
+    scorer._run = ResidentCall(scorer._session, "cpu")
+    batch, audio = StreamingBatch(scorer, 3), noise(3, 10 * scorer.metadata.hop_samples)
+    batch.feed(audio)
+    batch.reset_stream(1)
+    again = batch.feed(audio).scores[1]
+    np.testing.assert_allclose(
+        again, StreamingClassifier(OnnxScorer(tiny_model, "cpu")).feed(audio[1]).scores, atol=1e-6
+    )
+
+
 class FakeSession:
     """A graph that runs but does other things than its metadata say."""
 
@@ -128,7 +156,7 @@ class FakeSession:
 
 
 def open_fake(monkeypatch: pytest.MonkeyPatch, session: FakeSession) -> OnnxScorer:
-    monkeypatch.setattr(onnx_scorer, "_open_session", lambda path, provider: (session, "cpu"))
+    monkeypatch.setattr(onnx_scorer, "open_session", lambda path, provider: (session, "cpu"))
     return OnnxScorer("fake.onnx")
 
 
@@ -180,7 +208,7 @@ def test_provider_is_the_one_that_runs(
     monkeypatch: pytest.MonkeyPatch, tiny_model: Path, installed: list[str], running: list[str], asked: str, wanted: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", fake_runtime(installed, running))
-    assert onnx_scorer._open_session(tiny_model, asked)[1] == wanted
+    assert session.open_session(tiny_model, asked)[1] == wanted
 
 
 @pytest.mark.parametrize(
