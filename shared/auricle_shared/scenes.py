@@ -81,9 +81,9 @@ class SceneStreams:
         self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
         self._clips, self._recordings = np.array(clips, np.int64), np.array(recordings, np.int64)
         self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)
-        self._lengths, self._rms = lengths_and_levels(pack)
+        self._lengths, self._rms = pack.lengths_samples, pack.levels
         self._is_background = np.array([c.labels == (BACKGROUND,) for c in pack.clips])
-        self._room_lengths, self._room_rms = lengths_and_levels(background)
+        self._room_lengths, self._room_rms = background.lengths_samples, background.levels
         self._streams = np.arange(streams) + first_stream
         self._draw = Draws(seed, self._streams)
         self._all_streams = all_streams or streams
@@ -265,11 +265,6 @@ class SceneStreams:
         pieces["other_shift_samples"] = (start * rest).astype(np.int64) - pieces["source_samples"]
         pieces["other_gain"] = pieces["gain"] * ratio * levels[0] / levels[1]
         new[under] = pieces
-
-
-def lengths_and_levels(pack: Pack) -> tuple[np.ndarray, np.ndarray]:
-    """Of every clip its samples, int64, and its active root mean square, float64."""
-    return np.array([c.length_samples for c in pack.clips]), np.array([c.active_rms for c in pack.clips])
 
 
 def in_order(found: list[np.ndarray]) -> Parts:

@@ -49,26 +49,22 @@ class Voices:
         return Voices(**{name: values[chosen] for name, values in self.__dict__.items()})
 
 
-def voices(parts: Parts, offsets: np.ndarray, lengths: np.ndarray) -> Voices:
-    """A voice for every part, and another for each second clip that sounds with it.
-
-    Args:
-        offsets, lengths: int64, where each clip of the pack lies.
-    """
+def voices(parts: Parts, pack: Pack) -> Voices:
+    """A voice for every part, and another for each second clip that sounds with it."""
     table = parts.table
     both = table[table["other"] >= 0]
     rows = np.concatenate([table, both])
     clip = np.concatenate([table["clip"], both["other"]])
     shift = np.concatenate([np.zeros(len(table), np.int64), both["other_shift_samples"]])
     gain = np.concatenate([table["gain"], both["other_gain"]]) / FULL_SCALE
-    low = offsets[clip]
+    low = pack.offsets_samples[clip]
     return Voices(
         stream=rows["stream"],
         start=rows["start_samples"],
         count=rows["length_samples"],
         first=rows["source_samples"] + shift,
         low=low,
-        high=low + lengths[clip],
+        high=low + pack.lengths_samples[clip],
         percent=rows["speed_percent"],
         room=rows["room"],
         gain=gain.astype(np.float32),
@@ -101,10 +97,10 @@ class Planner:
     """From a window's plan to its voices; knows where the clips of two packs lie and never reads them."""
 
     def __init__(self, pack: Pack, background: Pack) -> None:
-        self._events, self._background = places(pack), places(background)
+        self._pack, self._background = pack, background
 
     def sounds(self, window: Window) -> Sounds:
-        return Sounds(voices(window.background, *self._background), voices(window.events, *self._events))
+        return Sounds(voices(window.background, self._background), voices(window.events, self._pack))
 
 
 class Mixer:
@@ -154,11 +150,6 @@ class Mixer:
             wet = heard[echoes]
             sound, begin = reverberate(played, begin[echoes], low[echoes], wet.count, wet.room, self._rooms)
             _add(audio, sound, begin, begin + wet.count, wet)
-
-
-def places(pack: Pack) -> tuple[np.ndarray, np.ndarray]:
-    """Offset and length of every clip, int64."""
-    return np.array([c.offset_samples for c in pack.clips]), np.array([c.length_samples for c in pack.clips])
 
 
 def _add(audio: Tensor, samples: Tensor, begin: np.ndarray, high: np.ndarray, heard: Voices) -> None:
