@@ -12,16 +12,19 @@ from .draws import shuffled
 class Order:
     """The clips at places n of an endless list in which every clip, or every class, comes equally often."""
 
-    def __init__(self, seed: int, labels: Sequence[tuple[str, ...]], balance: str) -> None:
+    def __init__(self, seed: int, codes: np.ndarray, label_sets: Sequence[tuple[str, ...]], balance: str) -> None:
+        """`codes`: int64 [n], of each clip its labels' place in `label_sets`."""
         self._seed = seed
-        by_class: dict[str, list[int]] = {}
-        for i, names in enumerate(labels):
-            for name in names if balance == "balanced" else ("",):
-                by_class.setdefault(name, []).append(i)
-        self._classes = [np.array(by_class[name], np.int64) for name in sorted(by_class)]
+        if balance == "natural":
+            self._classes = [np.arange(len(codes))]
+            return
+        names = sorted({name for labels in label_sets for name in labels})
+        saying = ([i for i, labels in enumerate(label_sets) if name in labels] for name in names)
+        members = (np.flatnonzero(np.isin(codes, those)) for those in saying)
+        self._classes = [found for found in members if len(found)]
 
     def __getitem__(self, n: np.ndarray) -> np.ndarray:
-        """n int64 [N] -> int64 [N], places in `labels`."""
+        """n int64 [N] -> int64 [N], places in `codes`."""
         count = len(self._classes)
         turn, place = np.divmod(n, count)
         if count == 1:

@@ -80,9 +80,9 @@ class SceneStreams:
         self._partners = Partners(pack.clips, clips if self.augment.mix else (), BACKGROUND)
         self.window_samples, self.rate_hz, self._seed = window_samples, pack.rate_hz, seed
         self._clips, self._recordings = np.array(clips, np.int64), np.array(recordings, np.int64)
-        self._order = Order(seed, [pack.clips[i].labels for i in clips], settings.balance)
+        self._order = Order(seed, pack.label_codes[self._clips], pack.label_sets, settings.balance)
         self._lengths, self._rms = pack.lengths_samples, pack.levels
-        self._is_background = np.array([c.labels == (BACKGROUND,) for c in pack.clips])
+        self._is_background = np.array([labels == (BACKGROUND,) for labels in pack.label_sets])[pack.label_codes]
         self._room_lengths, self._room_rms = background.lengths_samples, background.levels
         self._streams = np.arange(streams) + first_stream
         self._draw = Draws(seed, self._streams)

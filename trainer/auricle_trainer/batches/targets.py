@@ -80,11 +80,9 @@ class ClipLabels:
 
     def __init__(self, pack: Pack, classes: Sequence[str], multi_label: bool) -> None:
         self.multi_label = multi_label
-        self.table = np.zeros((len(pack.clips), len(classes)), np.float32)
-        place = {label: i for i, label in enumerate(classes)}
-        for i, clip in enumerate(pack.clips):
-            self.table[i, [place[label] for label in clip.labels if label in place]] = 1.0
-        self.background = np.array([clip.labels == (BACKGROUND,) for clip in pack.clips])
+        said = [[float(label in labels) for label in classes] for labels in pack.label_sets]
+        self.table = np.array(said, np.float32).reshape(-1, len(classes))[pack.label_codes]
+        self.background = np.array([labels == (BACKGROUND,) for labels in pack.label_sets])[pack.label_codes]
 
     def shares(self, parts: np.ndarray) -> np.ndarray:
         """float32 [N, C] of a window's parts: of mixed clips each one's share; of several labels at once the union."""

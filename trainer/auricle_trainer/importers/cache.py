@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import sys
@@ -14,11 +13,8 @@ import click
 from auricle_shared.pack import Pack, is_pack
 
 from .importing import import_source
-from .recording import Recording
-from .source import Source, open_source
-
-KEY_VERSION = 1
-"""Raise it when the same files would be imported differently"""
+from .key import cache_key
+from .source import open_source
 
 
 def open_folder(path: Path, rate_hz: int) -> Pack:
@@ -38,34 +34,13 @@ def open_folder(path: Path, rate_hz: int) -> Pack:
     click.echo(f"{path} is a plain folder ({source.kind}): packing it once into {place}.", err=True)
     with click.progressbar(length=len(source.recordings), label="Importing", file=sys.stderr) as bar:
         result = import_source(
-            source, place, rate_hz, overwrite=True, progress=lambda done: bar.update(1), cache_key=key
+            source, place, rate_hz, overwrite=True, progress=lambda done: bar.update(done - bar.pos), cache_key=key
         )
     for note in result.notes:
         click.echo(f"Note: {note}", err=True)
     if result.broken:
         click.echo(f"{len(result.broken)} recordings could not be used: see {place / 'broken.csv'}.", err=True)
     return result.pack
-
-
-def cache_key(source: Source, rate_hz: int) -> str:
-    """SHA-256 over everything the pack depends on: the listing, each file's size and time, the rate."""
-    rows = sorted(json.dumps(_row(r)) for r in source.recordings)
-    head = f"{KEY_VERSION} {source.kind} {rate_hz}"
-    return hashlib.sha256("\n".join([head, *rows]).encode()).hexdigest()
-
-
-def _row(recording: Recording) -> list[object]:
-    values: list[object] = [
-        getattr(recording, name) for name in ("source", "labels", "split", "fold", "speaker", "group")
-    ]
-    values += [recording.start_seconds, recording.end_seconds, recording.rate_hz]
-    if recording.samples is not None:
-        return [*values, hashlib.sha256(recording.samples.tobytes()).hexdigest()]
-    try:
-        status = os.stat(recording.path or "")
-    except OSError:
-        return [*values, None]
-    return [*values, status.st_size, status.st_mtime_ns]
 
 
 def _place(path: Path, rate_hz: int) -> Path:

@@ -62,7 +62,8 @@ def import_(
     auricle import data/fsdd digits.pack --rate 8000    after 'auricle fetch fsdd data'
 
     Reads whatever libsndfile reads, at any rate from 1 to 768 kHz, mixed to mono. What cannot be read is listed with
-    the reason, here and in PACK/broken.csv, and the rest goes on.
+    the reason, here and in PACK/broken.csv, and the rest goes on. An import that was cut off (Ctrl-C, a kill) goes on
+    where it was when the same command is given again.
 
     Labels and class folders named background, _background_, _background_noise_, background_noise, _silence_ or silence
     all become 'background': none of the sounds asked for.
@@ -91,7 +92,9 @@ def import_(
         found = replace(found, recordings=[*found.recordings, *pieces])
         notes.append(f"{negatives} is in it as {len(pieces)} clips of background")
     with click.progressbar(length=len(found.recordings), label="Importing", file=sys.stderr) as bar:
-        result = import_source(found, pack, rate_hz, shares, seed, licence, force, progress=lambda done: bar.update(1))
+        result = import_source(
+            found, pack, rate_hz, shares, seed, licence, force, progress=lambda done: bar.update(done - bar.pos)
+        )
     result.notes[:0] = notes
     click.echo(json.dumps(_summary(result, found.kind), ensure_ascii=False) if as_json else _report(result))
 
@@ -110,6 +113,8 @@ def _summary(result: Any, kind: str) -> dict[str, Any]:
         "broken": [{"path": path, "reason": reason} for path, reason in result.broken],
         "notes": result.notes,
         "fingerprint": pack.fingerprint,
+        "seconds_taken": round(result.seconds, 3),
+        "bytes_per_second": round(result.bytes_per_second),
     }
 
 
@@ -127,5 +132,6 @@ def _report(result: Any) -> str:
     lines.append(
         f"{pack.path}: {len(pack)} clips, {pack.seconds:.1f} s at {pack.rate_hz} Hz, fingerprint {pack.fingerprint}"
     )
+    lines.append(f"Packed in {result.seconds:.1f} s, {result.bytes_per_second / 1e6:.1f} MB of samples a second.")
     lines.append(f"Next: auricle train --data {pack.path} --run runs/first")
     return "\n".join(lines)

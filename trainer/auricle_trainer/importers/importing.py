@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from auricle_shared.errors import DataError
 from auricle_shared.pack import Clip, Pack, PackWriter
 
 from .decode import decode
+from .key import cache_key
 from .recording import Recording
 from .source import Source
 from .splits import Shares, assign_splits
 
 BROKEN_NAME = "broken.csv"
-BATCH = 64
+AHEAD = 64
 """Recordings decoded ahead of the writer: enough for all cores, little memory"""
 
 
@@ -37,6 +38,13 @@ class Imported:
     """(source, reason) of what could not be used"""
     notes: list[str]
     """what was decided on the way, in words"""
+    seconds: float
+    """that it took"""
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Of the pack's samples."""
+        return 2 * sum(c.length_samples for c in self.pack.clips) / max(self.seconds, 1e-9)
 
     def table(self) -> dict[str, dict[str, int]]:
         """Clips per label and split ('' for none)."""
@@ -62,23 +70,27 @@ def import_source(
 
     Args:
         shares: of train, val and test; None for what fits the source (see `splits.assign_splits`).
-        progress: called after each recording with how many are done.
+        progress: called after each recording with how many are done, and at first with those that a cut import did.
         info: further entries for dataset.json.
 
     Raises:
         DataError: nothing usable in it, a pack that must not be replaced, or a disk that cannot be written.
     """
-    broken: list[tuple[str, str]] = []
     licence = licence or source.licence
-    writer = PackWriter(pack, rate_hz, licence, overwrite, source=source.path.name, kind=source.kind, seed=seed, **info)
+    about = {"source": source.path.name, "kind": source.kind, "seed": seed, **info}
+    writer = PackWriter(pack, rate_hz, licence, overwrite, cache_key(source, rate_hz), **about)
+    begun = time.monotonic()
     try:
         with writer:
-            for done, (recording, result) in enumerate(_decoded(source.recordings, rate_hz), start=1):
+            before = writer.entries
+            progress(before)
+            for recording, result in _decoded(source.recordings[before:], rate_hz):
                 if isinstance(result, DataError):
-                    broken.append((recording.source, _reason(result, recording)))
+                    writer.refuse(_reason(result, recording))
                 else:
                     _add(writer, recording, result)
-                progress(done)
+                progress(writer.entries)
+            broken = [(source.recordings[i].source, reason) for i, reason in writer.refused.items()]
             if not writer.clips:
                 raise DataError(_nothing_left(source, broken))
             notes = _split(writer, shares, seed)
@@ -89,7 +101,9 @@ def import_source(
             f"{pack} could not be written: {error.strerror or error}. Nothing was changed: a pack that was there "
             "before is still whole."
         ) from error
-    return Imported(Pack.open(pack), broken, notes)
+    if before:
+        notes.insert(0, f"an import that was cut off went on after {before} recordings.")
+    return Imported(Pack.open(pack), broken, notes, time.monotonic() - begun)
 
 
 def _decoded(recordings: list[Recording], rate_hz: int) -> Iterator[tuple[Recording, np.ndarray | DataError]]:
@@ -103,10 +117,17 @@ def _decoded(recordings: list[Recording], rate_hz: int) -> Iterator[tuple[Record
         except (OSError, ValueError, MemoryError) as error:  # one bad recording must not end a long import
             return DataError(f"cannot be read ({error or type(error).__name__})")
 
-    rest = iter(recordings)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        while batch := list(islice(rest, BATCH)):
-            yield from zip(batch, pool.map(attempt, batch), strict=True)
+    pool, waiting = ThreadPoolExecutor(os.cpu_count() or 1), deque[tuple[Recording, Future[np.ndarray | DataError]]]()
+    try:
+        for recording in recordings:
+            waiting.append((recording, pool.submit(attempt, recording)))
+            if len(waiting) == AHEAD:
+                first, decoded = waiting.popleft()
+                yield first, decoded.result()
+        for first, decoded in waiting:
+            yield first, decoded.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _add(writer: PackWriter, recording: Recording, samples: np.ndarray) -> Clip:
