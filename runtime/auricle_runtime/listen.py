@@ -15,6 +15,7 @@ import click
 
 from auricle_shared.errors import DataError
 
+from .attempt import Attempt
 from .event_overrides import events_in_force
 from .listener import Listener as Listener
 from .onnx_scorer import OnnxScorer
@@ -135,9 +136,18 @@ def _run(listener: Listener, source: Source, sinks: Sequence[Sink]) -> None:
         finally:  # whatever ended it: who waits for the end of an event gets it
             listener.end()
     finally:
-        for sink in sinks:
-            sink.close()
+        _close(sinks)
         _say_summary(listener, source)
+
+
+def _close(sinks: Sequence[Sink]) -> None:
+    """All at once: each of those that hang has its seconds, and nobody waits for them one after the other."""
+    closing = [Attempt(sink.close) for sink in sinks]
+    for attempt in closing:
+        while not attempt.done_within(1.0):
+            pass
+    for attempt in closing:
+        attempt.result()
 
 
 def _open_source(

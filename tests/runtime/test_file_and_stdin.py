@@ -89,6 +89,26 @@ def test_wav_pipe_with_two_channels_is_their_mean(samples: np.ndarray) -> None:
     np.testing.assert_allclose(heard(source), stereo.astype(np.float64).mean(1) / 32768, atol=1e-7)
 
 
+@pytest.mark.parametrize("channel", [1, 2])
+def test_one_channel_of_two(samples: np.ndarray, tmp_path: Path, channel: int) -> None:
+    stereo = samples[:20000].reshape(-1, 2)
+    wanted = stereo[:, channel - 1] / np.float32(32768)
+    data = wav_bytes(stereo, RATE_HZ, 2)
+    (tmp_path / "stereo.wav").write_bytes(data)
+    np.testing.assert_array_equal(heard(FileSource(tmp_path / "stereo.wav", RATE_HZ, channel=channel)), wanted)
+    np.testing.assert_array_equal(heard(StdinSource(io.BytesIO(data), RATE_HZ, channel=channel)), wanted)
+
+
+def test_channel_that_is_not_there(samples: np.ndarray, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", samples, RATE_HZ)
+    for source in (
+        lambda: FileSource(tmp_path / "a.wav", RATE_HZ, channel=2),
+        lambda: StdinSource(io.BytesIO(samples.tobytes()), RATE_HZ, channel=3),
+    ):
+        with pytest.raises(DataError, match="has 1 channel"):
+            source()
+
+
 @pytest.mark.parametrize("claimed", [0, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_wav_pipe_of_unknown_length_runs_to_its_end(samples: np.ndarray, claimed: int) -> None:
     data = bytearray(wav_bytes(samples, RATE_HZ, 1))

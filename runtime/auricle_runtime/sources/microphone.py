@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from auricle_shared.audio import Resampler
 from auricle_shared.errors import AuricleError, DeviceError
 
+from ..attempt import Attempt
 from . import DEFAULT_BLOCK_MS, Block, Gap, Lost, Run, nobody
 from .capture import POLL_SECONDS, Capture
 from .portaudio import (
-    Attempt,
     MicrophoneInfo,
     find_microphone,
     leave_portaudio_behind,

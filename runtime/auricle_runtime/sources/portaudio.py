@@ -1,21 +1,18 @@
 """PortAudio through the package sounddevice: which microphones there are, and starting the library anew.
 
-PortAudio lists the devices once, when it starts, and may hang for as long as its sound server hangs. So it is started
-anew to find what was plugged in again, and whatever may hang runs in a thread that can be left behind.
+PortAudio lists the devices once, when it starts. So it is started anew to find what was plugged in again.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from auricle_shared.errors import DeviceError
 
-T = TypeVar("T")
 STDERR = 2
 
 NO_MICROPHONE = (
@@ -102,37 +99,6 @@ def start_anew() -> None:
         sounddevice._initialize()
     except sounddevice.PortAudioError as error:
         raise DeviceError(f"The sound system cannot be started anew ({error}).") from error
-
-
-class Attempt(Generic[T]):
-    """An action in a thread of its own, because a sound server that hangs holds whoever talks to it, for ever.
-
-    attempt = Attempt(open_it)
-    while not attempt.done_within(1.0):
-        ...
-    stream = attempt.result()          # or raises what the action raised
-    """
-
-    def __init__(self, action: Callable[[], T]) -> None:
-        self._found: list[T] = []
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, args=(action,), daemon=True)
-        self._thread.start()
-
-    def _work(self, action: Callable[[], T]) -> None:
-        try:
-            self._found.append(action())
-        except BaseException as error:  # handed over: whoever asks for the result gets it
-            self._error = error
-
-    def done_within(self, seconds: float) -> bool:
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._found[0]
 
 
 @contextmanager
