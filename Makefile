@@ -125,8 +125,8 @@ test:  ## install what the tests need and run all of them, also in an environmen
 	@$(MAKE) --no-print-directory test-light
 	@echo "[4/4] all tests (a few minutes)"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --ignore=tests/runtime tests
-	@echo "      and those with a microphone and real time, one after the other"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/runtime
+	@echo "      and those with a microphone and real time, one after the other (the page had its turn in [3/4])"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --ignore=tests/runtime/web tests/runtime
 	@echo "All tests passed."
 
 .PHONY: test-light

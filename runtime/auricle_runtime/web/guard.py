@@ -14,6 +14,8 @@ from .errors import RefusedError
 from .settings import WebSettings
 
 READ_BYTES = 1 << 16
+SILENCE_SECONDS = 5
+"""a client that sends nothing for this long in the middle of a request is given up"""
 MAX_JSON_BYTES = 4096
 """more than any JSON the page sends"""
 SECURITY_HEADERS = {
@@ -36,7 +38,7 @@ def guard(app: Flask, settings: WebSettings) -> None:
 
     @app.before_request
     def check() -> None:
-        limit_silence(settings.read_seconds)
+        limit_silence()
         check_host(settings.host_names)
         if request.path.startswith("/api/"):
             check_origin()
@@ -82,11 +84,11 @@ def check_token(token: str) -> None:
         raise RefusedError(401, "The token is missing or wrong. Open the address the server printed, with its #token.")
 
 
-def limit_silence(seconds: float) -> None:
+def limit_silence() -> None:
     """A client that stops in mid-request must not keep one of the server's threads."""
     socket: Any = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(seconds)
+        socket.settimeout(SILENCE_SECONDS)
 
 
 def read_body(max_bytes: int, max_seconds: float) -> bytes:

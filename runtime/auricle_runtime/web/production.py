@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from auricle_shared.errors import AuricleError, SettingsError
 
-THREADS = 16
+from .guard import SILENCE_SECONDS
+
+THREADS = 32
 """requests worked on at once; scoring itself is one call at a time"""
 MAX_CONNECTIONS = 512
 KEEPALIVE_SECONDS = 30
@@ -28,12 +31,15 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises AuricleError where the address is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=128)
+        listener = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         raise AuricleError(
             f"Cannot listen at {host} port {port} ({error.strerror or error}). Another program may be using it: "
             "--port 0 picks a free one."
         ) from error
+    # Connections inherit it: gunicorn itself would wait for the rest of a request's head for ever.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE_SECONDS, 0))
+    return listener
 
 
 def check_certificate(certificate: Certificate) -> None:

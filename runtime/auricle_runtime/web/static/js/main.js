@@ -11,6 +11,9 @@ import { SoundsView } from "./sounds_view.js";
 import { Timeline, clockText } from "./timeline.js";
 
 const COST_MEMORY = 0.9; // of the running mean, per answer
+const PICTURE_MS = 30;
+const CALM_MS = 1000;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (id) => document.getElementById(id);
 
 class Page {
@@ -81,7 +84,8 @@ class Page {
       });
       this.timeline.spectrogram = this.live.spectrogram;
       this.tellListening("");
-      requestAnimationFrame(() => this.draw());
+      this.drawnMs = -Infinity;
+      requestAnimationFrame((ms) => this.draw(ms));
     } catch (error) {
       this.say(error.message, true);
     }
@@ -187,12 +191,16 @@ class Page {
     if (this.clip) this.showClip();
   }
 
-  draw() {
+  /** Thirty pictures a second are enough to look live, and spare a phone's battery; one where motion is unwelcome. */
+  draw(timeMs) {
     if (!this.live) return this.drawTimeline();
-    this.level.draw();
-    this.sounds.draw();
-    this.drawTimeline();
-    requestAnimationFrame(() => this.draw());
+    if (timeMs - this.drawnMs >= (calm.matches ? CALM_MS : PICTURE_MS)) {
+      this.drawnMs = timeMs;
+      this.level.draw();
+      this.sounds.draw();
+      this.drawTimeline();
+    }
+    requestAnimationFrame((ms) => this.draw(ms));
   }
 
   drawTimeline() {
@@ -208,7 +216,8 @@ async function main() {
   try {
     const info = await getModelInfo();
     showModel(info);
-    globalThis.page = new Page(info);
+    const page = new Page(info);
+    globalThis.page = page; // for the browser's console, and for the tests
     page.say("Ready. Press Start, or drop a recording anywhere on this page.");
   } catch (error) {
     $("status").textContent = `${error.message} Reload the page to try again.`;

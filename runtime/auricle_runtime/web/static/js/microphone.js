@@ -1,7 +1,7 @@
 // The microphone: opened on demand, watched while it runs. What goes wrong is told in words.
 
 const BLOCK_SECONDS = 0.02;
-const STALL_MS = 3000;
+const STALL_MS = 5000;
 const WORDS = {
   NotAllowedError:
     "The browser refuses the microphone. Allow it for this page (the symbol beside the address), then press Start again.",
@@ -30,7 +30,7 @@ export class Microphone {
       await microphone.start();
     } catch (error) {
       microphone.close();
-      throw new Error(`The browser cannot process audio (${error.message}).`);
+      throw error;
     }
     return microphone;
   }
@@ -45,7 +45,11 @@ export class Microphone {
 
   async start() {
     const { context } = this;
-    await context.audioWorklet.addModule(new URL("capture_worklet.js", import.meta.url));
+    try {
+      await context.audioWorklet.addModule(new URL("capture_worklet.js", import.meta.url));
+    } catch {
+      throw new Error("A part of this page could not be loaded: the server does not answer. Press Start again.");
+    }
     const processorOptions = { blockSamples: Math.round(BLOCK_SECONDS * this.rateHz) };
     this.node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0, processorOptions });
     context.createMediaStreamSource(this.stream).connect(this.node);

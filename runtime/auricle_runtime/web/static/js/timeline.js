@@ -47,6 +47,8 @@ export class Timeline {
     context.fillStyle = cssColour("--picture");
     context.fillRect(plot.x, MARGIN.top, plot.width, upper);
     this.spectrogram?.draw(context, fromSeconds, toSeconds, plot.x, MARGIN.top, plot.width, upper);
+    context.strokeStyle = cssColour("--line");
+    context.strokeRect(plot.x, MARGIN.top, plot.width, upper);
     this.drawAxes(plot, MARGIN.top, upper, lower, fromSeconds, toSeconds, at);
     context.save();
     context.beginPath();
