@@ -13,8 +13,8 @@ from typing import TextIO
 from auricle_shared.metadata import ModelMetadata
 
 from .sinks import Sink, Tell
+from .sinks.console import Console
 from .sinks.level import LevelWatch
-from .sinks.terminal import Console, PlainLines, TerminalBars
 from .sinks.writer import Writer
 
 STDERR = 2
@@ -80,12 +80,16 @@ def _open_outputs(
     stream = sys.stderr if options.scores == "-" else sys.stdout
     writer = Writer(stream, console.say, waits, alone=not options.others)
     if stream.isatty() and not (options.as_json or options.explain):
+        from .sinks.terminal import TerminalBars
+
         sinks.append(TerminalBars(writer, stream, metadata.labels))
     elif options.as_json:
         from .sinks.json_lines import JsonLines
 
         sinks += [console, JsonLines(writer)]
     else:
+        from .sinks.terminal import PlainLines
+
         sinks += [console, PlainLines(writer)]
     if options.explain:
         from .sinks.explain import Explain

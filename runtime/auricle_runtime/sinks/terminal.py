@@ -20,8 +20,9 @@ import numpy as np
 
 from auricle_shared.stream import StreamFrames
 
-from ..sources import Block, Gap
+from ..sources import Block
 from . import HeardEvent, Sink
+from .console import Console
 from .level import FULL_SCALE
 from .writer import Writer
 
@@ -33,27 +34,6 @@ MAX_BARS = 16
 """classes shown; of a model with more, the highest scores"""
 LAST_EVENTS = 6
 CLEAR_LINE, CLEAR_BELOW = "\033[K", "\033[J"
-
-
-class Console(Sink):
-    """Says what is no event on one stream, standard error: audio that is missing, sinks that fail."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def say(self, text: str) -> None:
-        """A sentence without its full stop. From any thread."""
-        self._stream.write(f"{text}.\n")
-        self._stream.flush()
-
-    def lost(self, reason: str) -> None:
-        self.say(reason)
-
-    def back(self) -> None:
-        self.say("Audio comes again")
-
-    def gap(self, gap: Gap, at_seconds: float) -> None:
-        self.say(gap_line(gap, at_seconds))
 
 
 class PlainLines(Sink):
@@ -144,10 +124,6 @@ def event_line(event: HeardEvent) -> str:
         return f"{event.onset_seconds:8.2f} s  {event.label}  {event.score:.2f}"
     length = event.offset_seconds - event.onset_seconds
     return f"{event.offset_seconds:8.2f} s  {event.label}  over after {length:.2f} s, highest score {event.score:.2f}"
-
-
-def gap_line(gap: Gap, at_seconds: float) -> str:
-    return f"{at_seconds:.2f} s: {gap.lost_seconds:.2f} s of audio are missing before this ({gap.reason}); begun anew"
 
 
 def _can_show(stream: TextIO, text: str) -> bool:
