@@ -43,8 +43,7 @@ class OnnxScorer:
     def __init__(self, path: str | Path, provider: str = "auto") -> None:
         self.path = Path(path)
         self._session, self.provider = open_session(self.path, provider)
-        strings = self._session.get_modelmeta().custom_metadata_map
-        self.metadata = ModelMetadata.from_strings(strings, str(self.path))
+        self.metadata = ModelMetadata.from_strings(self._strings(), str(self.path))
         self._hop = self.metadata.hop_samples
         self._options = needs_onnxruntime().RunOptions()  # making one at every call would cost 4 us
         self._run = self._run_embedding = _call_of(self._session, self.provider)
@@ -89,6 +88,14 @@ class OnnxScorer:
             "inputs": {node.name: list(node.shape) for node in self._session.get_inputs()},
             "outputs": {node.name: list(node.shape) for node in self._session.get_outputs()},
         }
+
+    def _strings(self) -> dict[str, str]:
+        try:
+            strings: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self.shapes()
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{self.path} is damaged: a name in it is no text ({error}). Export it again.") from error
+        return strings
 
     def _check_names(self) -> None:
         found = self.shapes()
