@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
 EXPERIMENT = "auricle"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+TRAINING_PAGE = {"mlflow.experimentKind": "custom_model_development"}
+"""Without it MLflow's page offers what language models want, and hides curves and runs"""
 LOCK_SECONDS = 120.0
 """Making the tables of a new database takes some ten seconds"""
 # Training waits for the server: minutes of tries, which are MLflow's own defaults, would stand still with it.
@@ -112,7 +114,8 @@ def experiment_id(client: MlflowClient, place: Place) -> str:
         found = client.get_experiment_by_name(place.experiment)
         if found is not None:
             return str(found.experiment_id)
-        return str(client.create_experiment(place.experiment, artifact_location=place.artifacts or None))
+        where = place.artifacts or None
+        return str(client.create_experiment(place.experiment, artifact_location=where, tags=TRAINING_PAGE))
 
 
 @contextmanager

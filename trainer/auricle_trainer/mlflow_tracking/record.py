@@ -30,7 +30,8 @@ def tags(record: Mapping[str, Any], folder: Path) -> dict[str, str]:
     return {
         RUN_TAG: str(record["run_id"]),
         "mlflow.source.git.commit": str(record["code_commit"]),
-        "mlflow.source.name": " ".join(map(str, record["command"])),
+        "mlflow.source.name": "auricle train",
+        "auricle.command": " ".join(["auricle", *map(str, record["command"][1:])]),
         "mlflow.source.type": "LOCAL",
         "auricle.folder": str(folder.absolute()),
         **{f"auricle.{key}": str(record[key]) for key in TOLD if key in record},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ def register(client: MlflowClient, place: Place, model: Path, metadata: ModelMet
     Raises:
         ModelError: the model's run was never told to this MLflow.
     """
+    from mlflow.entities import LoggedModelOutput
+
     facts = metadata.provenance
     experiment = experiment_id(client, place)
     runs = client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{facts['run_id']}'", max_results=1)
@@ -50,6 +53,7 @@ def register(client: MlflowClient, place: Place, model: Path, metadata: ModelMet
         _as_mlflow_model(model, Path(folder), run_id, logged.model_id, onnx)
         client.log_model_artifacts(logged.model_id, folder)
     client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     made = client.create_model_version(
@@ -70,7 +74,5 @@ def _as_mlflow_model(model: Path, folder: Path, run_id: str, model_id: str, onnx
 
 
 def _digest(file: Path) -> str:
-    import hashlib
-
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
