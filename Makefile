@@ -19,6 +19,8 @@ PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml 
 PACKAGES := shared runtime trainer export
 PAGE_RUNTIME := runtime/auricle_runtime/web/static/ort
 SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 mosquitto mosquitto-clients openssl git git-lfs
+# Minutes of real time, and nothing in them that torch could change: they run in the light environment only.
+REAL_TIME_TESTS := $(addprefix tests/runtime/,test_soak.py test_microphone_real.py test_all_sinks.py)
 DEMO_FLAGS := $(if $(QUICK),--quick)
 
 # Idle OpenMP threads must sleep: spinning makes training up to 12 times slower on a machine that does something else.
@@ -141,7 +143,7 @@ test:  ## install what the tests need and run all of them, also in an environmen
 	@echo "[4/4] all tests (a few minutes)"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --ignore=tests/runtime tests
 	@echo "      and those with a microphone and real time, one after the other (the page had its turn in [3/4])"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --ignore=tests/runtime/web tests/runtime
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --ignore=tests/runtime/web $(REAL_TIME_TESTS:%=--ignore=%) tests/runtime
 	@echo "All tests passed."
 
 .PHONY: test-light
