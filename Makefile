@@ -131,6 +131,10 @@ $(PAGE_RUNTIME)/.fetched: runtime/npm/package-lock.json
 soak: system-packages $(VENV)/.tests-installed  ## [MODEL=...] [QUICK=1]: leave it running, watch memory, CPU and events (20 minutes)
 	@$(BIN)/python tests/support/soak.py $(if $(wildcard $(MODEL)),--model '$(MODEL)') $(if $(QUICK),--quick)
 
+.PHONY: gpu-report
+gpu-report: setup  ## [OUT=gpu-report] [DATA=...] [FLAGS=--quick]: all measurements of training on this machine's GPU
+	@$(BIN)/auricle gpu-report '$(or $(OUT),gpu-report)' $(if $(DATA),--data '$(DATA)') $(FLAGS)
+
 .PHONY: test
 test:  ## install what the tests need and run all of them, also in an environment without torch
 	@echo "[1/4] system packages"

@@ -21,7 +21,6 @@ import click
 @click.option("--seconds", default=4.0, type=click.FloatRange(0.1, 600), show_default=True, help="For each row.")
 @click.option("--rounds", default=11, type=click.IntRange(1, 1000), show_default=True, help="Turns for the two ratios.")
 @click.option("--to-accuracy", type=click.FloatRange(0, 100), help="Instead: seconds to this accuracy in %.")
-@click.option("--strategies", is_flag=True, help="Also data-parallel, DDP and Hogwild with two processes.")
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE.toml", help="Write the proposed config.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures; '-' prints them.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the table as a PNG.")
@@ -38,7 +37,6 @@ def throughput(
     seconds: float,
     rounds: int,
     to_accuracy: float | None,
-    strategies: bool,
     write: Path | None,
     json_file: Path | None,
     picture: Path | None,
@@ -75,7 +73,7 @@ def throughput(
             found: dict[str, Any] = {"to_accuracy": to_accuracy / 100, "rows": reached}
             text = accuracy_text(reached, to_accuracy / 100)
         else:
-            found, rows = run_table(setup, sizes, workers, seconds, rounds, strategies)
+            found, rows = run_table(setup, sizes, workers, seconds, rounds)
             found["proposal"] = proposal(rows, setup.config.training)
             text = as_text(found)
             if picture:

@@ -132,5 +132,5 @@ def figure(found: dict[str, Any]) -> Any:
     axes.set_xlabel("clips a second; a bar's colours are the shares of a step's time")
     shown = {phase for row in rows for phase in row["phase_shares"]}
     handles = [axes.barh(0, 0, color=colour, label=phase) for phase, colour in COLOURS.items() if phase in shown]
-    axes.legend(handles=handles, loc="lower right")
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.25 / (0.3 + 0.1 * len(rows))), ncols=6)
     return chart

@@ -49,7 +49,7 @@ def open_setup(
 
 
 def run_table(
-    setup: Setup, batches: Sequence[int], workers: int, seconds: float, rounds: int, strategies: bool
+    setup: Setup, batches: Sequence[int], workers: int, seconds: float, rounds: int
 ) -> tuple[dict[str, Any], list[Measured]]:
     """All rows and the two ratios."""
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,46 @@
+"""ONNX Runtime's CUDA provider against its CPU provider: the same model, the same audio."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from auricle_export.to_onnx import write_model
+from auricle_runtime.session import open_session
+from auricle_shared.metadata import ModelMetadata
+from auricle_trainer.checkpoint import make_classifier
+from auricle_trainer.config import Config
+
+from .timing import median_seconds
+
+
+def compare(config: Config, batches: Sequence[int], frames: int, providers: Sequence[str]) -> list[dict[str, Any]]:
+    """Milliseconds a run and the largest difference of a logit from the CPU's, for every provider and batch.
+
+    Raises:
+        DeviceError: a provider that does not start.
+    """
+    torch.manual_seed(0)
+    model = make_classifier(config, 2).eval()
+    metadata = ModelMetadata(("background", "sound"), "softmax", config.spectrogram, model.state_size)
+    rng, cpu = np.random.default_rng(0), torch.device("cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_model(path, model, metadata)
+        sessions = {name: open_session(path, name)[0] for name in ("cpu", *providers)}
+        found = []
+        for batch in batches:
+            audio = rng.standard_normal((batch, frames * config.spectrogram.hop_samples)).astype(np.float32) * 0.1
+            feed = {"audio": audio, "state": np.zeros((batch, model.state_size), np.float32)}
+            wanted = sessions["cpu"].run(["logits"], feed)[0]
+            for name in providers:
+                logits = sessions[name].run(["logits"], feed)[0]
+                seconds = median_seconds(lambda name=name: sessions[name].run(["logits"], feed), cpu)  # type: ignore[misc]
+                error = float(np.abs(logits - wanted).max())
+                found.append({"provider": name, "batch": batch, "frames": frames, "ms": 1000 * seconds, "error": error})
+    return found

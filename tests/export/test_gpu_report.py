@@ -1,0 +1,85 @@
+"""The GPU report where there is no GPU: every section runs, its laws hold, and one that fails stops nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from auricle_export.gpu_report import data_parallel, floor, gru, providers
+from auricle_export.gpu_report import report as whole
+from auricle_export.gpu_report.command import gpu_report
+from auricle_export.gpu_report.text import TOLD, as_text
+from auricle_trainer.config import load_config
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "cpu"
+    found = CliRunner().invoke(gpu_report, [str(path), "--quick", "--device", "cpu"], catch_exceptions=False)
+    assert found.exit_code == 0, found.output
+    return path
+
+
+def test_one_command_leaves_the_whole_report(folder: Path) -> None:
+    found = json.loads((folder / "report.json").read_text())
+    assert set(TOLD) | {"verdict"} < set(found)
+    for name in TOLD:
+        assert "failed" not in found[name], found[name]
+    verdict = found["verdict"]
+    assert verdict["audio_seconds_per_second"] > 0 and verdict["wanted_audio_seconds_per_second"] == 100_000
+    assert (folder / "speed.png").read_bytes().startswith(b"\x89PNG")
+    text = (folder / "report.txt").read_text()
+    for words in ("librosa for each clip", "Arithmetic floor", "own against native", "DataParallel", "Fastest:"):
+        assert words in text
+
+
+def test_the_speed_is_measured_against_the_floor_and_the_naive_row(folder: Path) -> None:
+    found = json.loads((folder / "report.json").read_text())
+    row = max((r for r in found["throughput"]["rows"] if r["path"]), key=lambda r: r["clips_per_second"])
+    assert found["verdict"]["ratio_to_naive"] == pytest.approx(
+        row["clips_per_second"] / found["throughput"]["rows"][0]["clips_per_second"]
+    )
+    assert found["verdict"]["share_of_floor"] == pytest.approx(
+        row["clips_per_second"] * found["floor"]["seconds_a_clip"]
+    )
+
+
+def test_both_ways_to_a_gradient_agree_and_a_wrong_one_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gru.gradient_check(CPU, 16, 4, 20)["relative_error"] < 1e-4
+    monkeypatch.setattr(gru, "train_gru", lambda layer, x, first: layer(1.01 * x, first))
+    assert gru.gradient_check(CPU, 16, 4, 20)["relative_error"] > 1e-3
+
+
+def test_operations_are_counted_as_by_hand() -> None:
+    """gru: 512-sample window folded to 256 x 255 bins twice, 255 x 40 mel; 40 -> 128 units, 128 -> 3 classes."""
+    found = floor.operations_a_frame(load_config("gru"), 3)
+    assert found["features"] == 2 * (2 * 256 * 255 + 255 * 40)
+    weights, biases = 3 * 128 * (40 + 128) + 128 * 3, 2 * 3 * 128 + 3
+    assert found["network"] == 3 * 2 * (weights + biases)
+
+
+def test_providers_and_data_parallel_say_the_same_as_one_device() -> None:
+    rows = providers.compare(load_config("tiny"), (1, 3), 5, ["cpu"])
+    assert [(row["provider"], row["batch"]) for row in rows] == [("cpu", 1), ("cpu", 3)]
+    assert all(row["error"] == 0 and row["ms"] > 0 for row in rows)
+    found = data_parallel.compare(load_config("tiny"), CPU, 4)
+    assert found["gpus"] == 0 and found["relative_error"] < 1e-5
+
+
+def test_a_section_that_fails_says_why_and_the_rest_goes_on(folder: Path) -> None:
+    found = json.loads((folder / "report.json").read_text())
+    found["providers"] = {"failed": "DeviceError: CUDA was asked for"}
+    text = as_text(found)
+    assert "providers: DeviceError: CUDA was asked for" in text and "Arithmetic floor" in text
+
+
+def test_a_failed_table_leaves_no_verdict(folder: Path) -> None:
+    found = json.loads((folder / "report.json").read_text())
+    found["throughput"] = {"failed": "out of memory"}
+    assert whole.verdict(found, None) == {}  # type: ignore[arg-type]
