@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,23 @@ def compare(config: Config, batches: Sequence[int], frames: int, providers: Sequ
     torch.manual_seed(0)
     model = make_classifier(config, 2).eval()
     metadata = ModelMetadata(("background", "sound"), "softmax", config.spectrogram, model.state_size)
-    rng, cpu = np.random.default_rng(0), torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_model(path, model, metadata)
         sessions = {name: open_session(path, name)[0] for name in ("cpu", *providers)}
         found = []
         for batch in batches:
-            audio = rng.standard_normal((batch, frames * config.spectrogram.hop_samples)).astype(np.float32) * 0.1
-            feed = {"audio": audio, "state": np.zeros((batch, model.state_size), np.float32)}
+            feed = _feed(config, model.state_size, batch, frames)
             wanted = sessions["cpu"].run(["logits"], feed)[0]
             for name in providers:
-                logits = sessions[name].run(["logits"], feed)[0]
-                seconds = median_seconds(lambda name=name: sessions[name].run(["logits"], feed), cpu)  # type: ignore[misc]
-                error = float(np.abs(logits - wanted).max())
-                found.append({"provider": name, "batch": batch, "frames": frames, "ms": 1000 * seconds, "error": error})
+                run = partial(sessions[name].run, ["logits"], feed)
+                error = float(np.abs(run()[0] - wanted).max())
+                ms = 1000 * median_seconds(run, torch.device("cpu"))
+                found.append({"provider": name, "batch": batch, "frames": frames, "ms": ms, "error": error})
     return found
+
+
+def _feed(config: Config, state_size: int, batch: int, frames: int) -> dict[str, np.ndarray]:
+    samples = frames * config.spectrogram.hop_samples
+    audio = np.random.default_rng(0).standard_normal((batch, samples)).astype(np.float32) * 0.1
+    return {"audio": audio, "state": np.zeros((batch, state_size), np.float32)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from auricle_trainer.throughput.report import as_text as table_text
@@ -71,7 +72,7 @@ def _verdict(section: dict[str, Any]) -> str:
     )
 
 
-TOLD = {
+TOLD: dict[str, Callable[[Any], str]] = {
     "gradient_check": _check,
     "gru_times": _times,
     "floor": _floor,

@@ -19,6 +19,9 @@ import click
 @click.option("--workers", default=1, type=click.IntRange(0, 64), show_default=True, help="Of the rows with workers.")
 @click.option("--batches", default="", metavar="N,N,...", help="Batch sizes to try. [default: fit the device]")
 @click.option("--seconds", default=4.0, type=click.FloatRange(0.1, 600), show_default=True, help="For each row.")
+@click.option(
+    "--passes", default=1, type=click.IntRange(1, 100), show_default=True, help="Of each row the fastest counts."
+)
 @click.option("--rounds", default=11, type=click.IntRange(1, 1000), show_default=True, help="Turns for the two ratios.")
 @click.option("--to-accuracy", type=click.FloatRange(0, 100), help="Instead: seconds to this accuracy in %.")
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE.toml", help="Write the proposed config.")
@@ -35,6 +38,7 @@ def throughput(
     workers: int,
     batches: str,
     seconds: float,
+    passes: int,
     rounds: int,
     to_accuracy: float | None,
     write: Path | None,
@@ -73,7 +77,7 @@ def throughput(
             found: dict[str, Any] = {"to_accuracy": to_accuracy / 100, "rows": reached}
             text = accuracy_text(reached, to_accuracy / 100)
         else:
-            found, rows = run_table(setup, sizes, workers, seconds, rounds)
+            found, rows = run_table(setup, sizes, workers, seconds, rounds, passes)
             found["proposal"] = proposal(rows, setup.config.training)
             text = as_text(found)
             if picture:

@@ -128,9 +128,9 @@ def figure(found: dict[str, Any]) -> Any:
         axes.text(left, place, f" {row['clips_per_second']:.0f} ({row['ratio_to_naive']:.1f}x)", va="center")
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
-    axes.margins(x=0.15)
+    axes.set_xlim(right=1.25 * max(row["clips_per_second"] for row in rows))
     axes.set_xlabel("clips a second; a bar's colours are the shares of a step's time")
     shown = {phase for row in rows for phase in row["phase_shares"]}
     handles = [axes.barh(0, 0, color=colour, label=phase) for phase, colour in COLOURS.items() if phase in shown]
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.25 / (0.3 + 0.1 * len(rows))), ncols=6)
+    chart.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     return chart

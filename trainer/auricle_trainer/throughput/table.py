@@ -49,18 +49,23 @@ def open_setup(
 
 
 def run_table(
-    setup: Setup, batches: Sequence[int], workers: int, seconds: float, rounds: int
+    setup: Setup, batches: Sequence[int], workers: int, seconds: float, rounds: int, passes: int = 1
 ) -> tuple[dict[str, Any], list[Measured]]:
-    """All rows and the two ratios."""
+    """All rows and the two ratios.
+
+    Args:
+        passes: through all rows; of each the fastest counts, which is what this machine can when nobody disturbs it.
+    """
+    found: dict[int, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(setup.pack, setup.selection.train, Path(folder))
         rows = [*naive_rows(setup, workers, files), *scene_rows(setup, workers, batches)]
-        measured: list[Measured] = []
-        for number, row in enumerate(rows, 1):
-            tell(f"{number}/{len(rows)} {row.name} (batch {row.batch}, {row.workers} workers)")
-            found = measure(row, setup.device, seconds, setup.epoch_clips(row.scenes))
-            first = measured[0].clips_per_second if measured else found.clips_per_second
-            measured.append(replace(found, ratio_to_naive=found.clips_per_second / first))
+        for number, (place, row) in enumerate(list(enumerate(rows)) * passes, 1):
+            tell(f"{number}/{passes * len(rows)} {row.name} (batch {row.batch}, {row.workers} workers)")
+            now = measure(row, setup.device, seconds, setup.epoch_clips(row.scenes))
+            found[place] = max(now, found.get(place, now), key=lambda m: m.clips_per_second)
+    naive = found[0].clips_per_second
+    measured = [replace(m, ratio_to_naive=m.clips_per_second / naive) for m in found.values()]
     tell(f"data path and step against network, {rounds} turns")
     path = ratios(setup, batches[min(1, len(batches) - 1)], rounds)
     return result(setup, measured, path), measured
