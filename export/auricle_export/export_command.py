@@ -40,6 +40,8 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
     With --small the weights are stored rounded and unfolded when the file is opened. What that costs on the run's
     validation clips is said, and travels in the file.
 
+    The run keeps the model, its hash and the parity report in RUN/exports.
+
     \b
     Example:
       auricle export runs/first model.onnx
@@ -49,6 +51,7 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
     from auricle_shared.files import aside
     from auricle_trainer.checkpoint import checkpoint_path, load_checkpoint, restore
 
+    from .export_record import keep_export
     from .to_onnx import write_model
 
     if model.suffix != ".onnx":
@@ -69,21 +72,26 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
         if not report.passed:
             raise ModelError(f"The exported model differs from {chosen}. {model} was not written.")
         if small is not None:
-            make_small(candidate, small, clips, most_lost)
+            report = make_small(candidate, small, clips, most_lost)
         os.replace(candidate, model)
     finally:
         candidate.unlink(missing_ok=True)
+    try:
+        keep_export(chosen, model, metadata, report.to_dict(), small or "float32")
+    except OSError as error:  # the model is whole; the run lies where nothing can be written
+        click.echo(f"{run} could not note the export ({error.strerror or error}).", err=True)
     click.echo(f"wrote {model} ({model.stat().st_size / 1000:.0f} kB)")
     click.echo(DEVICE_LINES.format(name=model.name))
 
 
-def make_small(whole: Path, kind: Kind, clips: Clips, most_lost_points: float) -> None:
-    """Round the model's weights in place, if the run's validation clips allow it."""
+def make_small(whole: Path, kind: Kind, clips: Clips, most_lost_points: float) -> ParityReport:
+    """Round the model's weights in place, if the run's validation clips allow it; how it compares with them in float32."""
     from .small_export import write_small
 
     report, loss = write_small(whole, whole, kind, *clips, most_lost_points)
     click.echo(f"\nweights as {kind}, against the same rounded weights in float32\n{report.as_text()}")
     click.echo(loss.as_text())
+    return report
 
 
 def validation_clips(checkpoint: Path, data: Path | None) -> Clips:

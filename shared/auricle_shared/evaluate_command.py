@@ -98,6 +98,8 @@ def evaluate(
     the model's own thresholds and over a range of others; what is heard in the negatives is false. Of background and
     negatives with splits, those of --split are taken.
 
+    Figures of a run, of its checkpoints and of models kept in it are added to RUN/evaluations.jsonl.
+
     With --few-shot, episodes of 5 classes that the model was not trained on are told apart by the embeddings of 1, 5
     and 10 clips of each; it takes a model of the config `embedding`.
 
@@ -118,6 +120,7 @@ def evaluate(
         return
     from .accuracy import as_text, stream_as_text
     from .evaluate import Carried, judge_clips
+    from .evaluation_record import keep_evaluation
     from .files import write_text
     from .pack import open_data
     from .scene_evaluation import SceneEvaluation, SceneOptions, check_drawing
@@ -152,6 +155,7 @@ def evaluate(
             results[path.name]["scenes"] = judged.report(show_progress)
             if pictures is not None:
                 judged.draw(results[path.name]["scenes"], pictures)
+        keep_evaluation(path, scorer.metadata, pack, where or split, results[path.name])
     result = results[paths[0].name]
     if str(json_file) == "-":
         pass  # whoever reads JSON reads nothing else

@@ -29,6 +29,7 @@ from .checkpoint import BEST, load_checkpoint, restore, save_checkpoint
 from .config import CalibrationSettings, Config
 from .metrics.plots import save
 from .metrics.reliability import reliability_figure
+from .record.writing import write_events
 from .selection import select_clips
 from .torch_scorer import TorchScorer
 
@@ -87,6 +88,7 @@ def calibrate_run(
     room = training_side(background)
     carrying = with_carried_embeddings(scorer, done.metadata, scenes, pack, selection.train, room, quiet, progress)
     save_checkpoint(path, {**values, "metadata": carrying.to_strings()})
+    write_events(folder, carrying)
     write_text(folder / "calibration.json", json.dumps(done.record, indent=2, ensure_ascii=False) + "\n")
     if done.answers is not None and len(done.answers.targets):
         before, after = (done.answers.reliability(t) for t in (1.0, done.metadata.temperature))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from auricle_shared.json_lines import append_line, read_lines
 
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 10.0
@@ -39,20 +40,12 @@ class Tracker:
         from torch.utils.tensorboard import SummaryWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = open(folder / "metrics.jsonl", "a", encoding="utf-8")
-        self._end_broken_line(folder / "metrics.jsonl")
+        self._metrics = folder / "metrics.jsonl"
         self._board = SummaryWriter(str(folder / "tensorboard"))
         self._observers = observers
 
-    def _end_broken_line(self, path: Path) -> None:
-        """What a crash cut short must not swallow the next line too."""
-        if not path.read_bytes().endswith(b"\n") and path.stat().st_size:
-            self._file.write("\n")
-
     def log(self, step: int, values: dict[str, Any]) -> None:
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        append_line(self._metrics, {"step": step, **values})
         for key, value in values.items():
             if isinstance(value, int | float):
                 self._board.add_scalar(key, value, step)
@@ -68,22 +61,12 @@ class Tracker:
         self._board.add_figure(name, figure, step, close=False)
 
     def close(self) -> None:
-        self._file.close()
         self._board.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl in order; a line that a crash cut short is left out."""
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return lines
+    return read_lines(folder / "metrics.jsonl")
 
 
 class Progress:

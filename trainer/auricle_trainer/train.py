@@ -7,13 +7,12 @@ auricle train gru --data PACK --run runs/one --resume
 from __future__ import annotations
 
 import copy
-import json
 import signal
 import sys
 import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -38,6 +37,7 @@ from .loop import TrainingState, run
 from .metrics.plots import confusion_figure, curves_figure, save
 from .monitor import RunMonitor
 from .provenance import code_state, environment
+from .record.writing import begin_session, end_session, write_record
 from .selection import Selection, select_clips
 from .synthetic_background import write_background_pack
 from .torch_scorer import TorchScorer
@@ -110,8 +110,8 @@ def train(
         metadata = began
         say(f"goes on at step {state.step} of {steps}")
     else:
-        write_text(folder / "config.json", json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
-        write_text(folder / "run.json", json.dumps(run_record(metadata, pack, background, selection, device), indent=2))
+        write_record(folder, config, metadata, pack, background, recorded is not None, selection, device)
+    begin_session(folder, device, state.step)
 
     for observer in observers:
         observer.begin(folder)
@@ -135,6 +135,8 @@ def train(
     tracker.close()
     if state.step >= steps:
         say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
+    best = {"best_epoch": keeper.best_epoch, "best_accuracy": state.best_accuracy}
+    end_session(folder, state.step, state.step >= steps, {**best, "parameters": parameters(state)})
     for observer in observers:
         observer.end(folder, state.step >= steps)
     return Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
@@ -230,20 +232,6 @@ def make_metadata(
             "versions": environment(),
         },
     )
-
-
-def run_record(
-    metadata: ModelMetadata, pack: Pack, background: Pack, selection: Selection, device: torch.device
-) -> dict[str, Any]:
-    return {
-        "command": sys.argv,
-        "device": str(device),
-        "data": {"path": str(pack.path), "counts": dict(pack.counts(selection.train))},
-        "background": str(background.path),
-        "labels": list(metadata.labels),
-        "event_settings": {label: asdict(s) for label, s in metadata.events.items()},
-        **metadata.provenance,
-    }
 
 
 def parameters(state: TrainingState) -> int:
