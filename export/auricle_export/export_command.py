@@ -85,7 +85,7 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
 
 
 def make_small(whole: Path, kind: Kind, clips: Clips, most_lost_points: float) -> ParityReport:
-    """Round the model's weights in place, if the run's validation clips allow it; how it compares with them in float32."""
+    """Round the model's weights in place, if the run's validation clips allow it; returns the parity with float32."""
     from .small_export import write_small
 
     report, loss = write_small(whole, whole, kind, *clips, most_lost_points)

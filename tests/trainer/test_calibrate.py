@@ -108,6 +108,10 @@ def test_the_command_fits_thresholds_and_leaves_the_weights_alone(
         k for k in after if k not in ("model", "optimizer", "bank", "generator", "torch_random")
     }
     assert torch.equal(before["generator"], after["generator"]) and before["step"] == after["step"]
+    record = json.loads((run / "run.json").read_text())
+    assert record["event_settings"] == json.loads(after["metadata"]["auricle.events"])
+    assert record["event_settings"] != json.loads(before["metadata"]["auricle.events"])
+    assert record["temperature"] == metadata.temperature
     record = metadata.provenance["calibration"]
     assert record["negatives"]["recordings"] == 2, "the recording of another split stays for evaluation"
     assert record["negatives"]["hours"] == pytest.approx(602 / 3600, rel=0.01)

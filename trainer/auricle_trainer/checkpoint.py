@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -84,3 +85,26 @@ def weights_hash(model: Classifier) -> str:
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def tensors_hash(values: Any) -> str:
+    """SHA-256 (16 hex digits) over all tensors of a checkpoint: weights, optimizer, streams, generators.
+
+    Equal where two runs went the same way bit for bit; settings, accuracies and metadata do not count.
+    """
+    digest = hashlib.sha256()
+    for name, value in _tensors(values, ""):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _tensors(values: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(values, torch.Tensor):
+        yield name, values
+    elif isinstance(values, Mapping):
+        for key in sorted(values, key=str):
+            yield from _tensors(values[key], f"{name}.{key}")
+    elif isinstance(values, list | tuple):
+        for number, value in enumerate(values):
+            yield from _tensors(value, f"{name}.{number}")

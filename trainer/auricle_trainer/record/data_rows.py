@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from auricle_shared.errors import DataError
 from auricle_shared.files import write_text
@@ -59,7 +60,7 @@ def read_rows(folder: Path) -> list[DataRow]:
 
 def _row(row: dict[str, str]) -> DataRow:
     labels = tuple(label for label in row["labels"].split(";") if label)
-    known = {name: row[name] for name in ("source", "sha256", *IDENTITY)}
+    known: dict[str, Any] = {name: row[name] for name in ("source", "sha256", *IDENTITY)}
     return DataRow(Clip(offset_samples=0, length_samples=0, labels=labels, **known), row["used"])
 
 
