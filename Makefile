@@ -9,6 +9,7 @@ VENV ?= .venv
 LIGHT_VENV ?= .venv-light
 MLFLOW_VENV ?= .venv-mlflow
 RUNS ?= runs
+OLDEST_VENV ?= .venv-oldest
 CONFIG ?= conv_gru
 RUN ?= runs/$(CONFIG)
 MODEL ?= $(RUN)/model.onnx
@@ -89,6 +90,14 @@ $(MLFLOW_VENV)/.installed: constraints.txt
 tracking-page: $(MLFLOW_VENV)/.installed  ## [RUNS=runs]: MLflow's page over the runs of a folder, at http://127.0.0.1:5000
 	@MLFLOW_DISABLE_TELEMETRY=true $(MLFLOW_VENV)/bin/mlflow ui --backend-store-uri 'sqlite:///$(RUNS)/mlflow.db'
 
+$(OLDEST_VENV)/.installed: constraints-oldest.txt shared/pyproject.toml runtime/pyproject.toml
+	@echo "Oldest environment: making $(OLDEST_VENV) (about half a minute, 0.2 GB)"
+	@$(call make_venv,$(OLDEST_VENV))
+	@echo "  [2/2] installing"
+	@PIP_CONSTRAINT=constraints-oldest.txt $(OLDEST_VENV)/bin/pip install -e './shared[audio]' -e './runtime[cpu,mic]' \
+		pytest pytest-timeout hypothesis psutil | $(SHOW_PIP)
+	@touch $@
+
 .PHONY: train
 train: setup  ## DATA=recordings-or-pack [CONFIG=conv_gru] [RUN=runs/gru] [FLAGS=...]
 	@$(call wanted,DATA,make train DATA=recordings CONFIG=conv_gru RUN=runs/first)
@@ -144,6 +153,8 @@ test:  ## install what the tests need and run all of them, also in an environmen
 	@$(MAKE) --no-print-directory web
 	@echo "[3/4] tests of shared and runtime where torch, librosa and onnx are absent"
 	@$(MAKE) --no-print-directory test-light
+	@echo "      and where numpy and ONNX Runtime are the oldest that are supported"
+	@$(MAKE) --no-print-directory test-oldest
 	@echo "[4/4] all tests (a few minutes)"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --ignore=tests/runtime tests
 	@echo "      and those with a microphone and real time, one after the other (the page had its turn in [3/4])"
@@ -156,6 +167,11 @@ test-light: $(LIGHT_VENV)/.installed  ## tests of shared and runtime in an envir
 	found = [name for name in ('torch', 'librosa', 'onnx') if find(name)]; \
 	sys.exit(f'{found} can be imported in $(LIGHT_VENV); wanted: none of them.' if found else 0)"
 	@$(LIGHT_BIN)/python -m pytest -q tests/shared tests/runtime
+
+.PHONY: test-oldest
+test-oldest: $(OLDEST_VENV)/.installed  ## what a device does, with the oldest numpy and ONNX Runtime that are supported
+	@$(OLDEST_VENV)/bin/python -m pytest -q tests/shared/test_metadata.py tests/runtime/test_onnx_scorer.py \
+		tests/runtime/test_file_and_stdin.py tests/runtime/test_listen.py
 
 .PHONY: lint
 lint: $(VENV)/.tests-installed  ## ruff and mypy
@@ -170,7 +186,7 @@ format: $(VENV)/.tests-installed  ## let ruff format and sort
 
 .PHONY: clean
 clean:  ## remove environments, the demo and caches; runs/ and packs/ stay
-	@rm -rf $(VENV) $(LIGHT_VENV) $(MLFLOW_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(LIGHT_VENV) $(MLFLOW_VENV) $(OLDEST_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: system-packages

@@ -1,0 +1,61 @@
+"""The doctor finds what is wrong, says what to do, and never falls over it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from auricle_runtime.doctor import Finding, installation, microphones, model
+
+
+def by_topic(findings: list[Finding]) -> dict[str, Finding]:
+    for finding in findings:
+        assert finding.level == "ok" or finding.todo, f"{finding} does not say what to do"
+    return {finding.topic: finding for finding in findings}
+
+
+def test_this_installation_is_well() -> None:
+    found = by_topic(installation.findings())
+    assert {f.level for f in found.values()} == {"ok"}
+    assert "numpy" in found["packages"].found and "CPUExecutionProvider" in found["onnxruntime"].found
+
+
+def test_both_builds_of_onnxruntime_clash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "version", lambda name: "1.30.0")
+    found = by_topic(installation.findings())["onnxruntime"]
+    assert found.level == "problem" and "clash" in found.found and "one of them" in found.todo
+
+
+def test_an_empty_or_absent_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (None, SimpleNamespace()):
+        monkeypatch.setitem(sys.modules, "onnxruntime", module)
+        assert by_topic(installation.findings())["onnxruntime"].level == "problem"
+
+
+def test_no_portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    found = by_topic(microphones.findings(None))["microphone"]
+    assert found.level == "problem" and "pip install 'auricle-runtime[mic]'" in found.todo
+
+
+def test_models_that_open_and_that_do_not(tiny_model: Path, tmp_path: Path) -> None:
+    found = by_topic(model.findings(tiny_model, "cpu"))
+    assert found["provider"].found == "asked for cpu, runs on cpu"
+    assert "% of a core" in found["budget"].found
+    assert by_topic(model.findings(tmp_path / "absent.onnx", "cpu"))["model"].level == "problem"
+    assert by_topic(model.findings(tiny_model, "cuda"))["model"].level == "problem"
+
+
+def test_the_command_without_a_microphone(run_auricle: Any, fake_sounddevice: Callable[[str], dict[str, str]]) -> None:
+    env = fake_sounddevice("DEVICES = DEVICES[:1]")
+    done = run_auricle("doctor", "--json", env=env, check=False)
+    found = {f["topic"]: f for f in json.loads(done.stdout)}
+    assert done.returncode == 1 and found["microphone"]["level"] == "problem" and "Traceback" not in done.stderr
+    plain = run_auricle("doctor", env=env, check=False)
+    assert "PROBLEM  microphone: none" in plain.stdout and "->" in plain.stdout
