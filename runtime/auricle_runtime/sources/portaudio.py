@@ -5,7 +5,9 @@ PortAudio lists the devices once, when it starts. So it is started anew to find 
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -120,9 +122,9 @@ def quiet_stderr() -> Iterator[None]:
 
 def leave_portaudio_behind() -> None:
     """Take back sounddevice's clean-up at exit: it would wait for the same hanging server, for ever."""
-    import atexit
-
-    atexit.unregister(needs_sounddevice()._exit_handler)
+    clean_up = getattr(sys.modules.get("sounddevice"), "_exit_handler", None)  # no import: that may be what hangs
+    if clean_up is not None:
+        atexit.unregister(clean_up)
 
 
 def _default_index(sounddevice: Any) -> int | None:
