@@ -61,7 +61,9 @@ class Microphone:
         self._rate_hz, self._wanted = rate_hz, device
         self._block_ms, self._channel = min(block_ms, MAX_BLOCK_MS), channel
         self._attempt: Attempt[Any] = Attempt(lambda: self._open(find_microphone(device)))
-        if not self._attempt.done_within(HANG_SECONDS):
+        with quiet_stderr():  # given back here even if sounddevice, which closes it too, hangs meanwhile
+            answered = self._attempt.done_within(HANG_SECONDS)
+        if not answered:
             leave_portaudio_behind()
             raise DeviceError(
                 f"The sound system did not answer within {HANG_SECONDS:.0f} s. Its server hangs; start it again."
