@@ -163,7 +163,11 @@ def test_an_evaluation_is_kept_in_its_run_and_nowhere_else(
 
 
 def test_runs_are_found_in_order_and_files_lead_to_their_run(run: RunFolder, tmp_path: Path) -> None:
-    for name, began in (("b", "2026-01-02T00:00:00+00:00"), ("a/deep", "2026-01-01T00:00:00+00:00")):
+    for name, began in (
+        ("b", "2026-01-02T00:00:00+00:00"),
+        ("a/deep", "2026-01-01T00:00:00+00:00"),
+        ("mlflow-artifacts/1/artifacts", "2026-01-01T00:00:00+00:00"),
+    ):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "run.json").write_text(json.dumps({**run.record, "began": began}))
         (tmp_path / name / "config.json").write_text(json.dumps(run.config))

@@ -13,6 +13,7 @@ from typing import Any
 from auricle_shared.errors import ModelError
 from auricle_shared.json_lines import read_lines
 
+from ..mlflow_tracking.place import ARTIFACTS
 from .data_rows import DataRow, read_rows
 
 NOTES, EXPORTS, EVALUATIONS = "notes.jsonl", "exports.jsonl", "evaluations.jsonl"
@@ -141,6 +142,8 @@ def find_runs(folders: Iterable[Path]) -> list[RunFolder]:
             raise ModelError(f"{folder} does not exist. Wanted: a folder with runs that 'auricle train --run' made.")
         for record in sorted(folder.rglob("run.json")):
             run = RunFolder(record.parent)
+            if ARTIFACTS in record.parts:  # MLflow's copies of the same runs
+                continue
             if (record.parent / "config.json").is_file() and _is_run(run):
                 found.setdefault(record.parent.resolve(), run)
     return sorted(found.values(), key=lambda run: (run.began, run.path))
