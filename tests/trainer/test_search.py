@@ -65,13 +65,13 @@ def test_two_workers_killed_and_resumed_lose_no_finished_trial(
     with open(tmp_path / "said.txt", "w") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
     deadline = time.monotonic() + 240
-    complete: list[int] = []
-    while not complete and time.monotonic() < deadline and process.poll() is None:
+    found: set[tuple[str, int]] = set()  # state and number of settings drawn so far
+    while not {("COMPLETE", 2), ("RUNNING", 2)} <= found and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.3)
-        complete = [n for n, t in states(out / "search.db").items() if t.state.name == "COMPLETE"]
+        found = {(t.state.name, len(t.params)) for t in states(out / "search.db").values()}
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(60)
-    before = states(out / "search.db")
+    before = {n: t for n, t in states(out / "search.db").items() if len(t.params) == 2}
     kept = {n: t for n, t in before.items() if t.state.name == "COMPLETE"}
     cut_short = {n: t for n, t in before.items() if t.state.name == "RUNNING"}
     assert kept and cut_short, (tmp_path / "said.txt").read_text()[-2000:]
