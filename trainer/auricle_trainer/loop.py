@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from .losses.embedding_loss import embedding_loss
 from .losses.scene_loss import scene_loss
 from .models.classifier import Classifier
 from .monitor import SILENT, Monitor
+from .strategies.single import Single
 from .tracking import Progress
 
 
@@ -36,9 +37,14 @@ class TrainingState:
     generator: torch.Generator
     share: Tensor
     """float32 []: how far the moving average goes to the trained weights in this step"""
+    strategy: Single = field(default_factory=Single)
+    """who else trains these weights"""
     step: int = 0
     best_accuracy: float = -1.0
     best_loss: float = math.inf
+
+    def __post_init__(self) -> None:
+        self.module = self.strategy.module(self.model)
 
     @property
     def kept(self) -> Classifier:
@@ -46,16 +52,23 @@ class TrainingState:
         return self.model if self.average is None else self.average
 
     def to_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps; several processes must ask together, each brings its part."""
         return {
             "model": self.kept.state_dict(),
             "trained": {} if self.average is None else self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "bank": self.bank,
-            "generator": self.generator.get_state(),
-            "torch_random": self._device_random(),
+            **{name: self.strategy.gathered(name, part) for name, part in self.parts().items()},
             "step": self.step,
             "best_accuracy": self.best_accuracy,
             "best_loss": self.best_loss,
+        }
+
+    def parts(self) -> dict[str, Tensor]:
+        """What every process has of its own: a row a stream, or one row."""
+        return {
+            "bank": self.bank,
+            "generator": self.generator.get_state()[None],
+            "torch_random": self._device_random()[None],
         }
 
     def _device_random(self) -> Tensor:
@@ -70,14 +83,23 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"] = group["lr"].to(self.bank.device)
-        self.bank = values["bank"].to(self.bank.device)
-        self.generator.set_state(values["generator"])
-        if self.bank.device.type == "cuda":
-            torch.cuda.set_rng_state(values["torch_random"], self.bank.device)
-        else:
-            torch.set_rng_state(values["torch_random"])
+        own = self.strategy.share(len(values["bank"]))
+        self.bank.copy_(values["bank"][own.start : own.stop])
+        self._load_random(*(values[name].reshape(-1, values[name].shape[-1]) for name in ("generator", "torch_random")))
         self.step = int(values["step"])
         self.best_accuracy, self.best_loss = float(values["best_accuracy"]), float(values["best_loss"])
+
+    def _load_random(self, generators: Tensor, devices: Tensor) -> None:
+        """A row a process; with another number of processes than before the draws begin anew."""
+        rank = self.strategy.rank
+        if len(generators) != self.strategy.processes:
+            return
+        mine, device = generators[rank].clone(), devices[rank].clone()  # torch crashes on a part of a tensor
+        self.generator.set_state(mine)
+        if self.bank.device.type == "cuda":
+            torch.cuda.set_rng_state(device, self.bank.device)
+        else:
+            torch.set_rng_state(device)
 
 
 def learning_rate(step: int, steps: int, config: Config) -> float:
@@ -127,8 +149,8 @@ def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, 
         monitor.mark("features")
         return features
 
-    outputs = model(batch.audio, bank, changed)
-    loss = scene_loss(outputs.logits, batch.targets, config.loss)
+    outputs = state.module(batch.audio, bank, changed)
+    loss = scene_loss(outputs.logits, batch.targets, config.loss, state.strategy.total)
     if outputs.embedding is not None:
         triplets = embedding_loss(outputs.embedding, outputs.logits, batch.targets, config.embedding, share_done)
         loss = loss + config.embedding.weight * triplets
@@ -155,6 +177,14 @@ def follow(average: Classifier, model: Classifier, share: Tensor) -> None:
             a.copy_(m)
 
 
+def new_optimizer(model: Classifier, config: Config, device: torch.device) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter, ICLR 2019)."""
+    settings = config.training
+    graph = settings.graph and device.type == "cuda"
+    rate = torch.tensor(settings.learning_rate, device=device) if graph else settings.learning_rate
+    return torch.optim.AdamW(model.parameters(), rate, weight_decay=settings.weight_decay, capturable=graph)
+
+
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
     """In place where it is a tensor, which a CUDA graph reads."""
     for group in optimizer.param_groups:
@@ -179,11 +209,11 @@ def run(
 
     Args:
         after_epoch: called with the epoch's number and its figures; returns words for the progress line.
-        stop: asked after every step; True ends training there.
+        stop: asked after every step; True ends training there, in all processes.
         monitor: told of every phase of every step.
         step: what learns from a batch.
     """
-    progress = Progress(steps, "step")
+    progress = Progress(steps, "step", silent=not state.strategy.leads)
     told = "first epoch"
     losses = torch.zeros((), device=state.bank.device)
     counted, begun = 0, time.monotonic()
@@ -192,13 +222,14 @@ def run(
         set_learning_rate(state.optimizer, learning_rate(state.step, steps, config))
         losses += step(state, batch, config, monitor, state.step / steps)
         monitor.after_step(state.step)
+        state.strategy.after_step(state)
         counted += 1
         progress.update(state.step, told)
         if state.step % steps_per_epoch == 0 or state.step == steps:
             seconds = time.monotonic() - begun
             audio_seconds = counted * config.training.streams * config.window_samples / config.spectrogram.rate_hz
             figures = {
-                "train/loss": float(losses) / counted,
+                "train/loss": state.strategy.mean(float(losses), counted),
                 "train/learning_rate": learning_rate(state.step - 1, steps, config),
                 "train/audio_seconds_per_second": audio_seconds / seconds,
                 **monitor.epoch_figures(),
@@ -207,6 +238,6 @@ def run(
             losses.zero_()
             counted, begun = 0, time.monotonic()
             monitor.pause()
-        if stop():
+        if state.strategy.agreed(stop()):
             break
     progress.close()

@@ -72,13 +72,15 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 class Progress:
     """How far it is, on standard error: one line redrawn on a terminal, a line every ten seconds elsewhere."""
 
-    def __init__(self, total: int, what: str) -> None:
-        self._total, self._what = total, what
+    def __init__(self, total: int, what: str, silent: bool = False) -> None:
+        self._total, self._what, self._silent = total, what, silent
         self._begun = self._last = time.monotonic()
         self._first: int | None = None
         self._terminal = sys.stderr.isatty()
 
     def update(self, done: int, told: str) -> None:
+        if self._silent:
+            return
         now = time.monotonic()
         if self._first is None:
             self._first = done - 1
@@ -92,5 +94,5 @@ class Progress:
         sys.stderr.flush()
 
     def close(self) -> None:
-        if self._terminal:
+        if self._terminal and not self._silent:
             sys.stderr.write("\n")

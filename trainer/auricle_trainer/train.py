@@ -7,11 +7,13 @@ auricle train gru --data PACK --run runs/one --resume
 from __future__ import annotations
 
 import copy
+import os
 import signal
 import sys
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,12 +35,13 @@ from .calibration_text import as_text as calibration_text
 from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
 from .config import Config
 from .graph import step_of
-from .loop import TrainingState, run
+from .loop import TrainingState, new_optimizer, run
 from .metrics.plots import confusion_figure, curves_figure, save
-from .monitor import RunMonitor
+from .monitor import SILENT, RunMonitor
 from .provenance import code_state, environment
 from .record.writing import begin_session, end_session, write_record
 from .selection import Selection, select_clips
+from .strategies.single import Single
 from .synthetic_background import write_background_pack
 from .torch_scorer import TorchScorer
 from .tracking import Observer, Tracker, read_metrics
@@ -66,6 +69,7 @@ def train(
     resume: bool = False,
     observers: Sequence[Observer] = (),
     profile: bool = False,
+    strategy: Single | None = None,
 ) -> Outcome:
     """Train a classifier and leave config, metrics, pictures and checkpoints in `folder`.
 
@@ -73,73 +77,110 @@ def train(
         background: recordings that run on behind the events; None uses a synthetic one and says so.
         observers: told of the beginning, every epoch and the end; each may end training early.
         profile: write torch's trace of some steps to folder/profile.
+        strategy: how many processes and devices train; all of them call this, the leading one writes and speaks.
 
     Raises:
         DataError, SettingsError, ModelError: what was found, what was wanted.
     """
-    prepare_folder(folder, resume)
+    strategy = strategy or Single()
+    resume = resume or restarted(folder)
+    tell = say if strategy.leads else nothing
+    recorded = background
+    with strategy.leader_first():
+        if strategy.leads:
+            prepare_folder(folder, resume)
+        background = background or synthetic_background_pack(folder, config.spectrogram.rate_hz, seed)
     torch.manual_seed(seed)
     selection = select_clips(pack, config.data, seed)
-    recorded = background
-    background = background or synthetic_background_pack(folder, config.spectrogram.rate_hz, seed)
     plan = window_plan(config, pack, selection, background, seed)
     streams = plan.scene_streams()
     events_per_window = config.training.streams * config.training.window_seconds / streams.mean_period_seconds
     steps_per_epoch = max(LEAST_STEPS, round(len(selection.train) / events_per_window))
     steps = steps_per_epoch * config.training.epochs
 
-    state = new_state(config, plan, device, seed)
+    state = new_state(config, plan, device, seed, strategy)
     metadata = make_metadata(config, plan, state, pack, background, seed)
-    say(
+    tell(
         f"{len(selection.train)} training and {len(selection.validation)} validation clips of "
         f"{len(plan.classes)} classes ({', '.join(plan.classes)}); "
-        f"{parameters(state)} parameters; {steps_per_epoch} steps an epoch; {device}"
+        f"{parameters(state)} parameters; {steps_per_epoch} steps an epoch; {device}{of_several(strategy)}"
     )
+    values: dict[str, Any] = {}
     if resume:
         values = load_checkpoint(folder / "checkpoints" / LAST)
-        if values["config_hash"] != config.hash or values["data_fingerprint"] != pack.fingerprint:
-            raise SettingsError(f"{folder} was trained with another config or other data; resume needs the same ones.")
-        began = ModelMetadata.from_strings(values["metadata"], str(folder))
-        for key, what in (("seed", "seed"), ("background_fingerprint", "background")):
-            if began.provenance[key] != metadata.provenance[key]:
-                raise SettingsError(
-                    f"{folder} was begun with the {what} {began.provenance[key]}, not {metadata.provenance[key]}; "
-                    "resume needs the same one."
-                )
+        metadata = same_run(values, metadata, config, pack, folder)
         state.load(values)
-        metadata = began
-        say(f"goes on at step {state.step} of {steps}")
-    else:
+        tell(f"goes on at step {state.step} of {steps}")
+    elif strategy.leads:
         write_record(folder, config, metadata, pack, background, recorded is not None, selection, device)
-    begin_session(folder, device, state.step)
 
-    for observer in observers:
-        observer.begin(folder)
-    tracker = Tracker(folder, observers)
-    keeper = EpochKeeper(config, pack, selection, folder, state, metadata, tracker)
-    if resume:
-        keeper.go_on(values)
-    with StopRequest() as stop:
-        numbers = range(state.step, steps)
-        windows = batches(plan, numbers, config.training.workers, device)
+    keeper = Follower()
+    if strategy.leads:
+        begin_session(folder, device, state.step)
+        for observer in observers:
+            observer.begin(folder)
+        tracker = Tracker(folder, observers)
+        keeper = EpochKeeper(config, pack, selection, folder, state, metadata, tracker)
+        if resume:
+            keeper.go_on(values)
 
-        def ends() -> bool:
-            return stop.wanted or any(observer.wants_stop() for observer in observers)
+    def after_epoch(epoch: int, figures: dict[str, float]) -> str:
+        return keeper.after_epoch(epoch, figures, state.to_dict())
 
+    def ends() -> bool:
+        return stop.wanted or any(observer.wants_stop() for observer in observers)
+
+    monitor = SILENT
+    if strategy.leads:
         trace = folder / "profile" if profile else None
         monitor = RunMonitor(device, config.training.streams, tracker.board, trace)
-        run(state, windows, steps, steps_per_epoch, config, keeper.after_epoch, ends, monitor, step_of(config, device))
+    with StopRequest() if strategy.leads else StopRequest(nothing) as stop, closing(strategy):
+        strategy.start(state, config, plan, steps, steps_per_epoch)
+        own = plan.part(strategy.share(plan.streams)) if strategy.processes > 1 else plan
+        windows = batches(own, range(state.step, steps), config.training.workers, device)
+        run(state, windows, steps, steps_per_epoch, config, after_epoch, ends, monitor, step_of(config, device))
         monitor.close()
-    if state.step < steps:
-        keeper.save(LAST)
-    tracker.close()
-    if state.step >= steps:
-        say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
-    best = {"best_epoch": keeper.best_epoch, "best_accuracy": state.best_accuracy}
-    end_session(folder, state.step, state.step >= steps, {**best, "parameters": parameters(state)})
-    for observer in observers:
-        observer.end(folder, state.step >= steps)
-    return Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
+        if state.step < steps:
+            keeper.save(LAST, state.to_dict())
+    outcome = Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
+    if strategy.leads:
+        tracker.close()
+        if outcome.finished:
+            say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
+        best = {"best_epoch": outcome.best_epoch, "best_accuracy": outcome.best_accuracy}
+        end_session(folder, state.step, outcome.finished, {**best, "parameters": parameters(state)})
+        for observer in observers:
+            observer.end(folder, outcome.finished)
+    return outcome
+
+
+def restarted(folder: Path) -> bool:
+    """Whether torchrun started this process anew, after another had failed, and there is a checkpoint to go on from."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0 and (folder / "checkpoints" / LAST).is_file()
+
+
+def same_run(
+    values: dict[str, Any], metadata: ModelMetadata, config: Config, pack: Pack, folder: Path
+) -> ModelMetadata:
+    """What the run was begun with.
+
+    Raises:
+        SettingsError: it was something else than now.
+    """
+    if values["config_hash"] != config.hash or values["data_fingerprint"] != pack.fingerprint:
+        raise SettingsError(f"{folder} was trained with another config or other data; resume needs the same ones.")
+    began = ModelMetadata.from_strings(values["metadata"], str(folder))
+    for key, what in (("seed", "seed"), ("background_fingerprint", "background")):
+        if began.provenance[key] != metadata.provenance[key]:
+            raise SettingsError(
+                f"{folder} was begun with the {what} {began.provenance[key]}, not {metadata.provenance[key]}; "
+                "resume needs the same one."
+            )
+    return began
+
+
+def of_several(strategy: Single) -> str:
+    return f", {strategy.processes} processes ({strategy.name})" if strategy.processes > 1 else ""
 
 
 def prepare_folder(folder: Path, resume: bool) -> None:
@@ -188,18 +229,21 @@ def window_plan(config: Config, pack: Pack, selection: Selection, background: Pa
     )
 
 
-def new_state(config: Config, plan: WindowPlan, device: torch.device, seed: int) -> TrainingState:
+def new_state(
+    config: Config, plan: WindowPlan, device: torch.device, seed: int, strategy: Single | None = None
+) -> TrainingState:
+    """Weights, normalisation and random numbers at the start; `plan` is of all streams."""
+    strategy = strategy or Single()
     model = make_classifier(config, len(plan.classes))
     model.fit_normalisation(normalisation_audio(plan))
-    model.to(device)
-    settings = config.training
-    graph = settings.graph and device.type == "cuda"
-    rate = torch.tensor(settings.learning_rate, device=device) if graph else settings.learning_rate
-    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=settings.weight_decay, capturable=graph)
-    generator = torch.Generator(device).manual_seed(seed)
-    average = copy.deepcopy(model).requires_grad_(False) if settings.average else None
-    share = torch.zeros((), device=device)
-    return TrainingState(model, average, optimizer, model.zero_state(plan.streams), generator, share)
+    model = strategy.prepared(model.to(device))
+    if strategy.rank:  # weights are drawn alike everywhere, what hides and drops features is not
+        torch.manual_seed(seed + strategy.rank)
+    generator = torch.Generator(device).manual_seed(seed + strategy.rank)
+    average = copy.deepcopy(model).requires_grad_(False) if config.training.average else None
+    bank = model.zero_state(len(strategy.share(plan.streams)))
+    optimizer = new_optimizer(model, config, device)
+    return TrainingState(model, average, optimizer, bank, generator, torch.zeros((), device=device), strategy)
 
 
 def normalisation_audio(plan: WindowPlan) -> Any:
@@ -238,7 +282,22 @@ def parameters(state: TrainingState) -> int:
     return sum(p.numel() for p in state.model.parameters())
 
 
-class EpochKeeper:
+class Follower:
+    """What a process that does not lead keeps of an epoch: nothing."""
+
+    best_epoch = 0
+
+    def go_on(self, last: dict[str, Any]) -> None:
+        """A resumed run's count of epochs."""
+
+    def after_epoch(self, epoch: int, figures: dict[str, float], values: dict[str, Any]) -> str:
+        return ""
+
+    def save(self, name: str, values: dict[str, Any]) -> None:
+        """A checkpoint."""
+
+
+class EpochKeeper(Follower):
     """After every epoch: validate, write down, keep the best and the last checkpoint."""
 
     def __init__(
@@ -262,7 +321,8 @@ class EpochKeeper:
         """Take up the count of epochs where the last checkpoint left it."""
         self._epoch, self.best_epoch = last["epoch"], last["best_epoch"]
 
-    def after_epoch(self, epoch: int, figures: dict[str, float]) -> str:
+    def after_epoch(self, epoch: int, figures: dict[str, float], values: dict[str, Any]) -> str:
+        """`values` are the state's, gathered from all processes."""
         self._epoch, state = epoch, self._state
         result = evaluate(TorchScorer(state.kept, self._metadata), self._pack, self._selection.validation)
         accuracy, loss = result["accuracy"], figures["train/loss"]
@@ -271,15 +331,15 @@ class EpochKeeper:
         # Of two epochs that are equally right the later one, with the lower loss, has seen more.
         if (accuracy, -loss) >= (state.best_accuracy, -state.best_loss):
             state.best_accuracy, state.best_loss, self.best_epoch = accuracy, loss, epoch
-            self.save(BEST)
+            self.save(BEST, values)
             self._draw(result)
         if self._config.training.keep_every and epoch % self._config.training.keep_every == 0:
-            self.save(f"epoch-{epoch:04d}.pt")
-        self.save(LAST)
+            self.save(f"epoch-{epoch:04d}.pt", values)
+        self.save(LAST, values)
         best = state.best_accuracy
         return f"epoch {epoch}: loss {loss:.3f}, validation {100 * accuracy:.1f} % (best {100 * best:.1f} %)"
 
-    def save(self, name: str) -> None:
+    def save(self, name: str, values: dict[str, Any]) -> None:
         provenance = {
             **self._metadata.provenance,
             "checkpoint": name,
@@ -290,7 +350,9 @@ class EpochKeeper:
             provenance["metrics"] = {"validation_accuracy": accuracy, "clips": len(self._selection.validation)}
         metadata = ModelMetadata(**{**self._metadata.__dict__, "provenance": provenance})
         values = {
-            **self._state.to_dict(),
+            **values,
+            "best_accuracy": self._state.best_accuracy,
+            "best_loss": self._state.best_loss,
             "epoch": self._epoch,
             "best_epoch": self.best_epoch,
             "validation_accuracy": accuracy,
@@ -315,8 +377,8 @@ class EpochKeeper:
 class StopRequest:
     """SIGINT and SIGTERM ask the loop to end after the step; a second one ends at once."""
 
-    def __init__(self) -> None:
-        self.wanted = False
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        self.wanted, self._tell = False, tell or say
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -333,8 +395,12 @@ class StopRequest:
         if self.wanted:
             raise KeyboardInterrupt
         self.wanted = True
-        say("stopping after this step; a checkpoint is written")
+        self._tell("stopping after this step; a checkpoint is written")
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def nothing(text: str) -> None:
+    """What the processes say that do not lead."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import click
+
+from .strategies.choice import NAMES, choose_strategy, wants_launch
 
 
 @click.command()
@@ -18,6 +21,8 @@ import click
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), show_default=True)
 @click.option("--seed", default=0, type=click.IntRange(0), show_default=True, help="Everything random comes from it.")
 @click.option("--threads", default=0, help="CPU threads; 0: one a core that no worker uses.")
+@click.option("--strategy", default="auto", type=click.Choice(NAMES), show_default=True, help="Who trains; see below.")
+@click.option("--processes", default=1, type=click.IntRange(1, 256), show_default=True, help="Of ddp and hogwild.")
 @click.option("--profile", is_flag=True, help="Write torch's trace of some steps to RUN/profile/trace.json.")
 @click.option(
     "--mlflow/--no-mlflow",
@@ -35,6 +40,8 @@ def train(
     device: str,
     seed: int,
     threads: int,
+    strategy: str,
+    processes: int,
     profile: bool,
     mlflow: bool | None,
     resume: bool,
@@ -42,10 +49,17 @@ def train(
     """Train a classifier; CONFIG is a TOML file or a shipped name: conv_gru (the default), gru, gru_linear,
     tcn, environmental, alarms, tiny.
 
+    Strategies: 'single', one process on one device; 'data-parallel', every batch split over the GPUs of one process;
+    'ddp', several processes with streams of their own and one gradient; 'hogwild', several processes on a CPU that
+    write into the same weights. 'auto' is ddp with --processes or under torchrun, else single. training.streams is the
+    number of streams of all processes together.
+
     \b
     Example:
       auricle train conv_gru --data recordings --run runs/first
       auricle train conv_gru --data recordings --run runs/long --set training.epochs=80 --seed 1
+      auricle train conv_gru --data recordings --run runs/two --strategy ddp --processes 2
+      torchrun --standalone --nproc-per-node 4 --max-restarts 3 -m auricle_shared.command -- train conv_gru ...
     """
     import torch
 
@@ -57,19 +71,32 @@ def train(
     from .train import train as train_run
 
     settings = load_config(config, changes)
-    where = choose_device(device)
-    # A worker that mixes audio and a thread that computes on one core hold each other up.
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) - settings.training.workers))
     rate_hz = settings.spectrogram.rate_hz
-    pack = open_data(data, rate_hz)
-    noise = open_data(background, rate_hz) if background else None
-    with following(folder, mlflow) as observers:
-        outcome = train_run(settings, pack, noise, folder, where, seed, resume, observers, profile)
+    where = choose_device(device)
+    if wants_launch(strategy, processes):
+        from .strategies.launch import launch
+
+        open_data(data, rate_hz)  # a plain folder is packed once, before several processes look for it
+        raise click.exceptions.Exit(launch(sys.argv[1:], processes))
+    together = choose_strategy(strategy, processes, where)
+    where = together.device(where)
+    # A worker that mixes audio and a thread that computes on one core hold each other up.
+    cores = (os.cpu_count() or 1) // together.processes
+    torch.set_num_threads(threads or max(1, cores - settings.training.workers))
+    with together.leader_first():
+        pack = open_data(data, rate_hz)
+        noise = open_data(background, rate_hz) if background else None
+    with following(folder, mlflow if together.leads else False) as observers:
+        outcome = train_run(settings, pack, noise, folder, where, seed, resume, observers, profile, together)
+    if not together.leads:
+        raise click.exceptions.Exit(0 if outcome.finished else 130)
     if not outcome.finished:
         same = ["auricle", "train", config, "--data", str(data), "--run", str(folder)]
         same += ["--background", str(background)] if background else []
         same += [part for change in changes for part in ("--set", change)]
-        same += ["--seed", str(seed), "--device", device, "--resume"]
+        same += ["--seed", str(seed), "--device", device]
+        same += ["--strategy", together.name, "--processes", str(together.processes)] if together.processes > 1 else []
+        same += ["--resume"]
         click.echo(f"Stopped early. Go on with: {shlex.join(same)}")
         raise click.exceptions.Exit(130)
     click.echo(

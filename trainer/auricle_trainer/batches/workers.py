@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,13 @@ class WindowPlan:
     release_samples: int
     seed: int
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    first_stream: int = 0
+    all_streams: int = 0
+    """of all processes; 0: these are all"""
+
+    def part(self, streams: range) -> WindowPlan:
+        """Some of the streams, as they are in the whole."""
+        return replace(self, streams=len(streams), first_stream=streams.start, all_streams=self.streams)
 
     def scene_streams(self) -> SceneStreams:
         return SceneStreams(
@@ -63,6 +70,8 @@ class WindowPlan:
             self.streams,
             self.window_samples,
             self.seed,
+            self.first_stream,
+            self.all_streams or None,
             augment=self.augment,
         )
 

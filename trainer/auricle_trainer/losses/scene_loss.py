@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +13,9 @@ from auricle_trainer.batches.targets import Targets
 from auricle_trainer.config import LossSettings
 
 
-def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tensor:
+def scene_loss(
+    logits: Tensor, targets: Targets, settings: LossSettings, total: Callable[[Tensor], Tensor] = lambda count: count
+) -> Tensor:
     """Mean over events plus weighted means over their frames and over background frames.
 
     Inside an event, its frames are pooled as the clip decision pools them and compared with its label; inside and soon
@@ -21,15 +25,16 @@ def scene_loss(logits: Tensor, targets: Targets, settings: LossSettings) -> Tens
     Args:
         logits: [B, frames, C].
         targets: of the same window, on the same device.
+        total: by what a sum over this batch is divided, from its own count; several processes divide by all counts.
     """
     pooled = clip_logits(torch, logits[targets.stream], targets.counts)
     against = _against(pooled, targets.labels, targets.multi_label, settings.label_smoothing)
-    loss = _mean(against, targets.weights)
+    loss = _mean(against, targets.weights, total)
     if settings.frame_weight:
         wrong = _something_else(logits, targets.allowed, targets.multi_label)
-        loss = loss + settings.frame_weight * _mean(wrong, targets.allowed.any(-1))
+        loss = loss + settings.frame_weight * _mean(wrong, targets.allowed.any(-1), total)
     outside = _nothing_said(logits, targets.multi_label)
-    return loss + settings.background_weight * _mean(outside, targets.background)
+    return loss + settings.background_weight * _mean(outside, targets.background, total)
 
 
 def _something_else(logits: Tensor, allowed: Tensor, multi_label: bool) -> Tensor:
@@ -56,6 +61,7 @@ def _against(logits: Tensor, labels: Tensor, multi_label: bool, label_smoothing:
     return F.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
 
 
-def _mean(values: Tensor, counted: Tensor) -> Tensor:
+def _mean(values: Tensor, counted: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor:
     """The mean over what is counted, 0 where nothing is; no shape depends on the data, so a GPU is never waited for."""
-    return (values * counted).sum() / counted.sum().clamp(min=1)
+    count = total(counted.sum().to(values.dtype))
+    return (values * counted).sum() / torch.where(count > 0, count, 1.0)
