@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
 
@@ -99,25 +98,6 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path, com
     assert last(tmp_path / "killed")["step"] < last(tmp_path / "whole")["step"]
     trained(command(tmp_path / "killed", *DDP, "--resume", epochs=8))
     assert hash_of(tmp_path / "killed") == hash_of(tmp_path / "whole")
-
-
-def test_torchrun_starts_again_from_the_checkpoint_when_a_process_dies(
-    tmp_path: Path, command: Callable[..., list[str]]
-) -> None:
-    run = tmp_path / "run"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen(
-        [*torchrun, "--max-restarts", "1", "-m", AURICLE[-1], "--", *command(run, epochs=60)],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    begun(run, process)
-    ranks = {child.environ().get("RANK"): child for child in psutil.Process(process.pid).children()}
-    ranks["1"].kill()
-    said = process.communicate(timeout=200)[1]
-    assert process.returncode == 0, said
-    assert "goes on at step" in said
-    steps = [line["step"] for line in read_metrics(run)]
-    assert steps[-1] == last(run)["step"] and len(steps) >= 60
 
 
 def test_hogwild_learns_and_every_process_counts(tmp_path: Path, command: Callable[..., list[str]]) -> None:
