@@ -135,7 +135,7 @@ def through_sound_server(model: Path, seconds: float, folder: Path, server: Soun
     player.wait(seconds + 60)
     costs = listening.end("microphone")
     time.sleep(1)
-    listening.process.send_signal(signal.SIGINT)
+    listening.process.send_signal(signal.SIGTERM)  # a background job of a shell ignores SIGINT, and so its children
     elapsed_seconds = time.monotonic() - began
     lines = listening.finish()
     gaps_seconds = sum(line["lost_seconds"] for line in lines if line["phase"] == "gap")
