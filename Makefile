@@ -150,6 +150,7 @@ test:  ## install what the tests need and run all of them, also in an environmen
 	@$(MAKE) --no-print-directory system-packages
 	@echo "[2/4] environment"
 	@$(MAKE) --no-print-directory $(VENV)/.tests-installed
+	@$(MAKE) --no-print-directory $(MLFLOW_VENV)/.installed
 	@$(MAKE) --no-print-directory web
 	@echo "[3/4] tests of shared and runtime where torch, librosa and onnx are absent"
 	@$(MAKE) --no-print-directory test-light
