@@ -84,6 +84,18 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
     click.echo(DEVICE_LINES.format(name=model.name))
 
 
+def _check_verdict(fine_tuning: dict[str, Any] | None, run: Path, force: bool) -> None:
+    """Raises ModelError for a fine-tuned run that lost too much on held-out clips."""
+    from auricle_shared.errors import ModelError
+
+    if fine_tuning is None:
+        return
+    before, after = (100 * fine_tuning["held_out"][key] for key in ("before", "after"))
+    click.echo(f"fine-tuned from {fine_tuning['from']}: held-out clips {before:.2f} % before, {after:.2f} % after")
+    if not fine_tuning["accepted"] and not force:
+        raise ModelError(f"{run} lost too much by fine-tuning. Keep the old model, or export it with --force.")
+
+
 def make_small(whole: Path, kind: Kind, clips: Clips, most_lost_points: float) -> ParityReport:
     """Round the model's weights in place, if the run's validation clips allow it; returns the parity with float32."""
     from .small_export import write_small

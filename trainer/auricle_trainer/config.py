@@ -262,6 +262,10 @@ class Config:
     """by label; 'default' holds for every label without its own table"""
 
     def __post_init__(self) -> None:
+        if self.training.graph and self.model.embedding:
+            raise SettingsError(
+                "training.graph and model.embedding exclude each other: triplets are mined step by step."
+            )
         if self.window_samples < self.spectrogram.hop_samples:
             raise SettingsError(f"training.window_seconds = {self.training.window_seconds} is shorter than one hop.")
 
@@ -361,6 +365,14 @@ def load_config(name_or_path: str, changes: Iterable[str] = ()) -> Config:
     for change in changes:
         _apply(table, change)
     return Config.from_dict(table, path.stem)
+
+
+def changed(config: Config, changes: Iterable[str]) -> Config:
+    """The config with `a.b=value` changes applied."""
+    table = config.to_dict()
+    for change in changes:
+        _apply(table, change)
+    return Config.from_dict(table, config.name)
 
 
 def _apply(table: dict[str, Any], change: str) -> None:

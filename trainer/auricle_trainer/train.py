@@ -34,6 +34,7 @@ from .calibrate import calibrate_run
 from .calibration_text import as_text as calibration_text
 from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
 from .config import Config
+from .fine_tune import Beginning, new_weights
 from .graph import step_of
 from .loop import TrainingState, new_optimizer, run
 from .metrics.plots import confusion_figure, curves_figure, save
@@ -70,6 +71,7 @@ def train(
     observers: Sequence[Observer] = (),
     profile: bool = False,
     strategy: Single | None = None,
+    beginning: Beginning | None = None,
 ) -> Outcome:
     """Train a classifier and leave config, metrics, pictures and checkpoints in `folder`.
 
@@ -78,6 +80,7 @@ def train(
         observers: told of the beginning, every epoch and the end; each may end training early.
         profile: write torch's trace of some steps to folder/profile.
         strategy: how many processes and devices train; all of them call this, the leading one writes and speaks.
+        beginning: weights to begin with, of another run; None: random ones.
 
     Raises:
         DataError, SettingsError, ModelError: what was found, what was wanted.
@@ -98,7 +101,7 @@ def train(
     steps_per_epoch = max(LEAST_STEPS, round(len(selection.train) / events_per_window))
     steps = steps_per_epoch * config.training.epochs
 
-    state = new_state(config, plan, device, seed, strategy)
+    state = new_state(config, plan, device, seed, strategy, beginning)
     metadata = make_metadata(config, plan, state, pack, background, seed)
     tell(
         f"{len(selection.train)} training and {len(selection.validation)} validation clips of "
@@ -230,12 +233,20 @@ def window_plan(config: Config, pack: Pack, selection: Selection, background: Pa
 
 
 def new_state(
-    config: Config, plan: WindowPlan, device: torch.device, seed: int, strategy: Single | None = None
+    config: Config,
+    plan: WindowPlan,
+    device: torch.device,
+    seed: int,
+    strategy: Single | None = None,
+    beginning: Beginning | None = None,
 ) -> TrainingState:
     """Weights, normalisation and random numbers at the start; `plan` is of all streams."""
     strategy = strategy or Single()
     model = make_classifier(config, len(plan.classes))
-    model.fit_normalisation(normalisation_audio(plan))
+    if beginning is None:
+        model.fit_normalisation(normalisation_audio(plan))
+    else:
+        new_weights(beginning, model, plan.classes)
     model = strategy.prepared(model.to(device))
     if strategy.rank:  # weights are drawn alike everywhere, what hides and drops features is not
         torch.manual_seed(seed + strategy.rank)
