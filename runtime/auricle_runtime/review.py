@@ -1,7 +1,7 @@
 """`auricle review`: saved clips are played, told right or wrong, and become a folder that `auricle import` takes.
 
-    DIR/20261123T081408.123Z_doorbell_0.97.wav      what `auricle listen --save-clips DIR` kept
-    DIR/manifest.csv                                path,label,group of the clips that were reviewed
+DIR/20261123T081408.123Z_doorbell_0.97.wav      what `auricle listen --save-clips DIR` kept
+DIR/manifest.csv                                path,label,group of the clips that were reviewed
 """
 
 from __future__ import annotations
