@@ -22,9 +22,18 @@ from .settings import EventSettings
 
 RIDGE = 0.1
 """Share of the mean variance that is added to every direction: few vectors do not fill a covariance"""
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.12, 1.0
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.12, 2.0
 """Bounds of the moving mean"""
+PIECE_SECONDS, ENOUGH_SECONDS = 0.5, 60.0
+"""Recordings of the place are taken in such pieces, and in the carried ones' stead from so much of them on"""
+HEADROOM = 1.03
+PIECE_SECONDS, ENOUGH_SECONDS = 0.5, 60.0
+"""Recordings of the place are taken in such pieces, and in the carried ones' stead from so much of them on"""
+HEADROOM = 1.03
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.2, 0.9
+PAUSE_FACTOR = 1.5
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.3, 3.0
+"""An event is over after so many of the longest pauses of the enrolled clips, within these bounds"""
 UNLIKE = 0.3
 """Similarity (cosine) to most other clips below which a clip is pointed out"""
 HYSTERESIS = 0.7
@@ -110,6 +119,10 @@ def enrol(
     lengths = [clip.length_seconds(frame_seconds) for clip in clips]
     seconds = float(np.clip(np.median(lengths) / 2, SHORTEST_SECONDS, LONGEST_SECONDS))
     frames = max(1, round(seconds / frame_seconds))
+    carried_vectors = others
+    heard_seconds = sum(map(len, recordings)) * frame_seconds
+    if heard_seconds >= ENOUGH_SECONDS:  # the place itself tells better than training what varies in it
+        others = np.concatenate([pieces(recording, frame_seconds) for recording in recordings])
     found = scaled_direction(clips, others, frames)
     if found is None:
         raise EnrolmentError(
@@ -118,13 +131,17 @@ def enrol(
         )
     apart = _peaks_from_the_others(clips, others, frames)
     own = apart or [_peak(clips[0], found, frames)]
-    carried = float((others @ found).max()) if len(others) else 0.0
+    carried = float((carried_vectors @ found).max(initial=0.0))
     heard = max((float(smoothed(v @ found, frames).max()) for v in recordings if len(v)), default=0.0)
-    threshold = choose_threshold(own, carried, heard)
+    threshold = choose_threshold(float(np.median(own)), carried, heard, heard_seconds)
+    pause = round(PAUSE_FACTOR * longest_pause(clips, found, threshold, frames) * frame_seconds, 3)
     settings = EventSettings(
-        on_threshold=threshold, off_threshold=HYSTERESIS * threshold, smoothing_seconds=frames * frame_seconds
+        on_threshold=threshold,
+        off_threshold=HYSTERESIS * threshold,
+        smoothing_seconds=frames * frame_seconds,
+        release_seconds=float(np.clip(pause, SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)),
     )
-    told = certainty(apart, threshold, carried, heard, sum(map(len, recordings)) * frame_seconds)
+    told = certainty(apart, threshold, carried, heard, heard_seconds)
     prototypes = np.stack([clip.prototype for clip in clips]).astype(np.float32)
     sources = tuple(clip.source for clip in clips)
     return EnrolledSound(name, sources, prototypes, found.astype(np.float32), settings, told)
@@ -151,17 +168,37 @@ def _peak(clip: HeardClip, towards: np.ndarray, frames: int) -> float:
     return float(smoothed(clip.vectors @ towards, frames).max())
 
 
-def choose_threshold(own: Sequence[float], carried: float, heard: float) -> float:
-    """Half-way between the highest score of anything else and what the clips reach.
+def longest_pause(clips: Sequence[HeardClip], towards: np.ndarray, threshold: float, frames: int) -> int:
+    """Frames of the longest stretch within a clip that lies below the threshold: a rhythm's pauses."""
+    longest = 0
+    for clip in clips:
+        above = np.flatnonzero(smoothed(clip.vectors @ towards, frames) >= HYSTERESIS * threshold)
+        longest = max(longest, int(np.diff(above).max(initial=0)))
+    return longest
+
+
+def pieces(vectors: np.ndarray, frame_seconds: float) -> np.ndarray:
+    """[F, D] -> [N, D], means over PIECE_SECONDS."""
+    frames = max(1, round(PIECE_SECONDS / frame_seconds))
+    whole = len(vectors) // frames * frames
+    return np.asarray(vectors[:whole].reshape(-1, frames, vectors.shape[1]).mean(1))
+
+
+def choose_threshold(own: float, carried: float, heard: float, heard_seconds: float) -> float:
+    """Between the highest score of anything else and what the clips reach.
+
+    Half-way where all that is known is what the model carries. With recordings of the place, the nearer to their
+    highest score the longer they are: that the next minute goes beyond n minutes has a chance of 1 in n + 1.
 
     Args:
-        own: highest score of every clip, enrolled from the other ones.
+        own: median of the clips' highest scores, each enrolled from the other ones.
         carried, heard: highest score of the vectors that the model carries, and of recordings without the sound.
     """
-    highest = max(carried, heard)
-    middle = 0.5 * (max(highest, 0.0) + float(np.median(own)))
-    least = min(1.0, 1.05 * heard)  # what was really heard must not set it off again, if that can be
-    return round(float(max(least, np.clip(middle, LEAST_THRESHOLD, MOST_THRESHOLD))), 4)
+    highest = max(0.0, heard if heard_seconds else carried)
+    share = 0.5 / (1 + heard_seconds / 60)
+    threshold = np.clip(highest + share * (own - highest), LEAST_THRESHOLD, MOST_THRESHOLD)
+    least = min(1.0, HEADROOM * heard)  # what was really heard must not set it off again, if that can be
+    return round(float(max(threshold, least)), 4)
 
 
 def certainty(apart: Sequence[float], threshold: float, carried: float, heard: float, seconds: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a model remembers of everything it heard in training, so that a sound can be enrolled without any other data.
 
-Pieces of half a second from training scenes (all classes, room between them) and from recordings without events, each
-as the mean of its weighted frames: what an enrolled sound must not be taken for.
+Pieces of half a second (`enrolment.pieces`) from training scenes, with all classes and the room between them, and from
+recordings without events: what an enrolled sound must not be taken for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from auricle_shared.embeddings import EmbeddingScorer, encode_vectors
+from auricle_shared.enrolment import pieces
 from auricle_shared.evaluate import Progress
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.pack import Pack
@@ -22,7 +23,6 @@ from auricle_shared.scorer import Scorer
 FIRST_SEED = 9_901
 """of the scenes; training counts its seeds from 0, calibration from 7,701"""
 STREAMS, STREAM_SECONDS = 16, 40.0
-PIECE_SECONDS = 0.5
 MOST_PIECES = 400
 """of scenes, and as many of recordings: about 25 kB each in the model at 64 numbers a piece"""
 
@@ -48,20 +48,14 @@ def with_carried_embeddings(
     embedder = EmbeddingScorer(scorer)
     seeds = range(FIRST_SEED, FIRST_SEED + STREAMS)
     scenes = score_scenes(embedder, pack, clips, background, settings, STREAM_SECONDS, seeds, progress)
-    found = [_some(pieces(scenes))]
+    found = [_some(_pieces(scenes))]
     if negatives is not None and len(negatives):
-        found.append(_some(pieces(score_recordings(embedder, negatives, range(len(negatives)), progress))))
+        found.append(_some(_pieces(score_recordings(embedder, negatives, range(len(negatives)), progress))))
     return replace(metadata, carried_embeddings=encode_vectors(np.concatenate(found)))
 
 
-def pieces(scenes: Sequence[ScoredScene]) -> np.ndarray:
-    """[N, D]: means over PIECE_SECONDS of the scenes' weighted frames."""
-    found = []
-    for scene in scenes:
-        frames = max(1, round(PIECE_SECONDS / scene.frame_seconds))
-        whole = len(scene.logits) // frames * frames
-        found.append(scene.logits[:whole].reshape(-1, frames, scene.logits.shape[1]).mean(1))
-    return np.concatenate(found)
+def _pieces(scenes: Sequence[ScoredScene]) -> np.ndarray:
+    return np.concatenate([pieces(scene.logits, scene.frame_seconds) for scene in scenes])
 
 
 def _some(vectors: np.ndarray) -> np.ndarray:

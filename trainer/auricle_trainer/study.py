@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from .study_enrolment import enrolment
+from .study_few_shot import few_shot
 from .study_ingredients import ingredients
 from .study_options import QUICK, with_options
 from .study_runs import Training, evaluate, side_by_side, train
@@ -75,6 +77,8 @@ def study() -> None:
 
 study.add_command(streaming)
 study.add_command(ingredients)
+study.add_command(few_shot)
+study.add_command(enrolment)
 
 
 def accuracy_study(

@@ -32,6 +32,7 @@ class Training:
     seed: int
     changes: tuple[str, ...]
     checkpoint: str = "best.pt"
+    background: Path | None = None
 
     @property
     def model(self) -> Path:
@@ -53,6 +54,8 @@ def train(training: Training) -> float:
     if state != "finished":
         settings = [part for change in training.changes for part in ("--set", change)]
         arguments = ["--data", training.data, "--run", training.run, "--seed", training.seed, "--threads", 1, *settings]
+        if training.background is not None:
+            arguments += ["--background", training.background]
         auricle("train", training.config, *arguments, *(["--resume"] if state == "begun" else []))
     return time.monotonic() - begun
 
