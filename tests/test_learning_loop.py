@@ -19,6 +19,8 @@ from auricle_shared.audio import write_wav
 from auricle_shared.metadata import BACKGROUND
 from auricle_shared.pack import Pack, PackWriter
 
+pytestmark = pytest.mark.timeout(900)  # two trainings and a dozen commands, on machines that do other work too
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 RATE = 16000
 WANTED_HZ, OTHER_HZ, SECOND_HZ = 2600, 400, 1300
@@ -98,7 +100,7 @@ def test_a_confused_sound_is_learnt_and_nothing_else_is_forgotten(confused: Path
 
     told = run_auricle(
         "train", "--from", work / "first", "--add", work / "reviewed", "--run", work / "second",
-        "--set", "training.epochs=8",
+        "--own-share", 0.4, "--set", "training.epochs=20", "--set", "training.learning_rate=0.01",
     ).stdout  # fmt: skip
     assert "held out, never trained on" in told and "NOT ACCEPTED" not in told
     found = json.loads((work / "second" / "fine_tuning.json").read_text())
@@ -123,7 +125,7 @@ def test_the_held_out_clips_are_never_trained_on(confused: Path) -> None:
     assert not sides["test"] & (sides["train"] | sides["val"])
     trained = [c for c in pack.clips if c.split == "train"]
     added = [c for c in trained if c.source.startswith("added/")]
-    assert 0.05 < len(added) / len(trained) <= 0.2 + 1e-9
+    assert 0.1 < len(added) / len(trained) <= 0.4 + 1e-9
     assert len({c.sha256 for c in added}) < len(added), "a few clips come several times"
     with open(confused / "heard" / "manifest.csv", newline="") as file:
         assert {row["label"] for row in csv.DictReader(file)} == {"background", "whistle"}

@@ -99,9 +99,8 @@ def _clip(name: str) -> SavedClip:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--list", "listing", is_flag=True, help="Tell the clips and what was said of them.")
 @click.option("--set", "answers", multiple=True, metavar="CLIP=LABEL", help="Say what a clip is, without a page.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Who may open the page; default this machine.")
-@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535))
-def review(folder: Path, listing: bool, answers: tuple[str, ...], host: str, port: int) -> None:
+@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+def review(folder: Path, listing: bool, answers: tuple[str, ...], port: int) -> None:
     """Play the clips in FOLDER on a local page and say what they are; 'auricle import FOLDER' takes the answers.
 
     A false alarm is 'background', or the name of what it really was.
@@ -130,7 +129,7 @@ def review(folder: Path, listing: bool, answers: tuple[str, ...], host: str, por
         return
     from .review_page import serve
 
-    serve(found, host, port)
+    serve(found, port)
 
 
 def _said(found: ReviewFolder, clip: SavedClip) -> str:

@@ -26,11 +26,21 @@ LEAST_WEIGHT = 0.2
 
 def frame_weights(scores: np.ndarray, metadata: ModelMetadata) -> np.ndarray:
     """Scores [..., C] -> how much of something a frame is, [...] from LEAST_WEIGHT to 1."""
+    return frame_weigher(metadata)(scores)
+
+
+def frame_weigher(metadata: ModelMetadata) -> Callable[[np.ndarray], np.ndarray]:
+    """`frame_weights` of one model, for a stream that asks often."""
+    least = np.float32(LEAST_WEIGHT)
     if metadata.activation == "sigmoid":
-        something = scores.max(-1)
-    else:
-        something = 1.0 - scores[..., metadata.labels.index(BACKGROUND)]
-    return np.maximum(something, np.float32(LEAST_WEIGHT))
+        return lambda scores: np.maximum(scores.max(-1), least)
+    background = metadata.labels.index(BACKGROUND)
+
+    def weigh(scores: np.ndarray) -> np.ndarray:
+        something = np.subtract(1.0, scores[..., background], dtype=np.float32)
+        return np.maximum(something, least, out=something)
+
+    return weigh
 
 
 def encode_vectors(vectors: np.ndarray) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.scorer import Scorer
 
 from ..listen import Listener
@@ -16,6 +17,8 @@ from .machine import made_audio, percentiles_ms
 
 BLOCKS_MS = (10, 20, 80, 1000)
 PACED_BLOCK_MS = 80
+ENROLLED_TIMES = 5
+"""times as much audio for the cost of enrolled sounds: a few per cent are to be seen"""
 
 
 def measure_blocks(scorer: Scorer, block_ms: int, lengths: Lengths) -> dict[str, float]:
@@ -32,6 +35,27 @@ def measure_paced(scorer: Scorer, lengths: Lengths) -> dict[str, float]:
     return _time_blocks(
         scorer, _cut(made_audio(lengths.paced, rate_hz), PACED_BLOCK_MS, rate_hz), PACED_BLOCK_MS / 1000
     )
+
+
+def measure_enrolled(scorer: Scorer, enrolled: EnrolledDetector, lengths: Lengths) -> dict[str, float]:
+    """Two listeners, one with enrolled sounds, hear the same blocks in turns, so that both meet the same machine."""
+    rate_hz = scorer.metadata.rate_hz
+    audio = made_audio(ENROLLED_TIMES * lengths.blocks, rate_hz)
+    listeners = (Listener(scorer, []), Listener(scorer, [], enrolled=enrolled))
+    cpu = np.zeros(2)
+    for number, samples in enumerate(_cut(audio, PACED_BLOCK_MS, rate_hz)):
+        block = Block(samples, number * PACED_BLOCK_MS / 1000)
+        for which in (0, 1) if number % 2 else (1, 0):
+            began = time.thread_time()
+            listeners[which].hear(block)
+            cpu[which] += time.thread_time() - began
+    without, with_them = (1000 * cpu / (len(audio) / rate_hz)).round(4).tolist()
+    return {
+        "sounds": len(enrolled.names),
+        "cpu_ms_per_second": with_them,
+        "cpu_ms_per_second_without": without,
+        "more_share": round(with_them / without - 1, 4),
+    }
 
 
 def _cut(audio: np.ndarray, block_ms: int, rate_hz: int) -> list[np.ndarray]:

@@ -17,8 +17,9 @@ from . import QUICK, Lengths
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
 @click.option("--provider", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--enrolled", type=click.Path(path_type=Path), help="Also what these enrolled sounds cost.")
 @click.option("--quick", is_flag=True, help="Some seconds instead of a minute; the figures are rougher.")
-def bench(model: Path, json_file: Path | None, provider: str, quick: bool) -> None:
+def bench(model: Path, json_file: Path | None, provider: str, enrolled: Path | None, quick: bool) -> None:
     """Measure CPU time, latency, memory, start and number of streams of a model on this machine (one thread).
 
     \b
@@ -26,7 +27,10 @@ def bench(model: Path, json_file: Path | None, provider: str, quick: bool) -> No
     auricle bench model.onnx --json bench.json
     auricle bench model.onnx --provider cuda
     """
-    figures = measure(model, QUICK if quick else Lengths(), provider)
+    lengths = QUICK if quick else Lengths()
+    figures = measure(model, lengths, provider)
+    if enrolled is not None:
+        figures["enrolled"] = _measure_enrolled(model, enrolled, lengths, provider)
     if json_file is not None:
         write_text(json_file, json.dumps(figures, indent=2) + "\n")
     for line in _lines(figures):
@@ -62,6 +66,19 @@ def measure(model: Path, lengths: Lengths, provider: str) -> dict[str, Any]:
     return figures
 
 
+def _measure_enrolled(model: Path, enrolled: Path, lengths: Lengths, provider: str) -> dict[str, float]:
+    from auricle_shared.enrolled_detector import EnrolledDetector
+    from auricle_shared.enrolled_file import read_enrolled
+
+    from ..onnx_scorer import OnnxScorer
+    from .blocks import measure_enrolled
+
+    click.echo("Measuring with enrolled sounds ...", err=True)
+    scorer = OnnxScorer(model, provider)
+    sounds = read_enrolled(enrolled, model, scorer.metadata.embedding_size)
+    return measure_enrolled(scorer, EnrolledDetector(sounds, scorer.metadata), lengths)
+
+
 def _lines(figures: dict[str, Any]) -> list[str]:
     lines = ["block        CPU ms per s of audio    times real time    p50 ms    p99 ms"]
     rows = [(f"{ms:>5} ms", row) for ms, row in figures["blocks_ms"].items()]
@@ -73,6 +90,7 @@ def _lines(figures: dict[str, Any]) -> list[str]:
     ]
     return [
         *lines,
+        *_enrolled_lines(figures.get("enrolled")),
         *_stream_lines(figures["streams"]),
         f"listen as a process: {figures['process_cpu_ms_per_second']:.3f} ms CPU per second of audio over "
         f"{figures['seconds_of_audio']:g} s ({figures['process_cpu_slope_ms_per_second']:.3f} without its start)",
@@ -81,6 +99,14 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         f"this machine: {figures['matrix_vector_us']:.1f} us for a matrix-vector product of 384 x 128; ONNX Runtime "
         f"{figures['onnxruntime']} on {figures['provider']}",
     ]
+
+
+def _enrolled_lines(found: dict[str, float] | None) -> list[str]:
+    if found is None:
+        return []
+    name, more = f"   80 ms, {found['sounds']} enrolled", 100 * found["more_share"]
+    without = found["cpu_ms_per_second_without"]
+    return [f"{name:14} {found['cpu_ms_per_second']:10.3f}, without {without:.3f}: {more:+.1f} % of CPU"]
 
 
 def _stream_lines(streams: dict[str, Any]) -> list[str]:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from flask import Flask, Response, jsonify
-from werkzeug.exceptions import HTTPException
 
 from ..onnx_scorer import OnnxScorer
 from .batching import BatchingScorer
@@ -27,6 +26,7 @@ from .clips import Clips
 from .errors import RefusedError
 from .guard import guard, read_body, read_json
 from .model_info import STATIC, describe_model
+from .refusals import add_errors
 from .sessions import Sessions
 from .settings import WebSettings
 
@@ -52,7 +52,7 @@ def create_app(model: str | Path, settings: WebSettings | None = None) -> Flask:
     mimetypes.add_type("text/javascript", ".js")
     mimetypes.add_type("application/wasm", ".wasm")
     guard(app, settings)
-    _add_errors(app)
+    add_errors(app)
     _add_page(app, info, model_bytes)
     sessions = Sessions(scorer, settings)
     atexit.register(sessions.close_all)  # recordings get their names
@@ -60,23 +60,6 @@ def create_app(model: str | Path, settings: WebSettings | None = None) -> Flask:
     _add_clips(app, Clips(scorer, settings), settings)
     _add_status(app, sessions, scorer)
     return app
-
-
-def _add_errors(app: Flask) -> None:
-    @app.errorhandler(RefusedError)
-    def refused(error: RefusedError) -> tuple[Response, int, dict[str, str]]:
-        headers = {}
-        if error.retry_seconds is not None:
-            headers["Retry-After"] = str(math.ceil(error.retry_seconds))
-        if error.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        return jsonify(error=str(error), **error.details), error.status, headers
-
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
-        response = jsonify(error=error.description or error.name)
-        response.status_code = error.code or 500
-        return response
 
 
 def _add_page(app: Flask, info: dict[str, Any], model_bytes: bytes) -> None:
