@@ -27,14 +27,15 @@ def create_review_app(folder: ReviewFolder, settings: WebSettings | None = None)
     """The page for one folder."""
     settings = settings or WebSettings()
     app = Flask(__name__, static_folder=str(STATIC), static_url_path="/static")
-    guard(app, settings)
-    add_errors(app)
 
-    @app.after_request
+    @app.after_request  # what is registered first runs last
     def allow_sound(response: Response) -> Response:
         policy = SECURITY_HEADERS["Content-Security-Policy"]
         response.headers["Content-Security-Policy"] = f"{policy}; media-src 'self'"
         return response
+
+    guard(app, settings)
+    add_errors(app)
 
     @app.errorhandler(DataError)
     def data_error(error: DataError) -> tuple[Response, int]:
