@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,7 +34,8 @@ DEVICE_LINES = """On the device (Python 3.11+; copy the two folders shared/ and 
     "--most-lost", default=MOST_LOST_POINTS, type=click.FloatRange(0, 100), show_default=True,
     help="For --small: points of validation accuracy that may be lost, else nothing is written.",
 )  # fmt: skip
-def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_lost: float) -> None:
+@click.option("--force", is_flag=True, help="Also a fine-tuned run that lost too much on held-out clips.")
+def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_lost: float, force: bool) -> None:
     """Write the best checkpoint of RUN as MODEL.onnx; a model that differs from it is not left behind.
 
     With --small the weights are stored rounded and unfolded when the file is opened. What that costs on the run's
@@ -59,6 +60,7 @@ def export(run: Path, model: Path, small: Kind | None, data: Path | None, most_l
     chosen = checkpoint_path(run)
     values = load_checkpoint(chosen)
     classifier, metadata, _ = restore(values)
+    _check_verdict(metadata.provenance.get("fine_tuning"), run, force)
     accuracy = values["validation_accuracy"]
     told = "not validated" if accuracy is None else f"validation accuracy {100 * accuracy:.2f} %"
     click.echo(f"checkpoint {chosen} (epoch {values['epoch']}, {told})")

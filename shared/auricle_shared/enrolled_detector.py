@@ -12,7 +12,6 @@ from .events import Event, EventDetector
 from .metadata import ModelMetadata
 from .stream import StreamFrames
 
-
 WAIT_SECONDS = 0.3
 """Frames are looked at together, so many at least: calling NumPy costs more than what it computes here, and the moving
 means of enrolled sounds are not much shorter."""
@@ -45,7 +44,7 @@ class EnrolledDetector:
         waiting, self._waiting, self._frames = self._waiting, [], 0
         if not waiting:
             return []
-        embedding = np.concatenate([frames.embedding for frames in waiting])  # type: ignore[misc]
+        embedding = np.concatenate([frames.embedding for frames in waiting])
         scores = embedding @ self._directions
         scores *= self._weigh(np.concatenate([frames.scores for frames in waiting]))[:, None]
         return self._detector.update(scores, waiting[0].start_seconds)
