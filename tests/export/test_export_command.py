@@ -139,7 +139,7 @@ def test_a_model_that_differs_is_not_left_behind_and_the_old_one_stays(
 
     monkeypatch.setattr(to_onnx, "write_model", faulty)
     with pytest.raises(ModelError, match="differs from.*was not written"):
-        export.callback(run, model, None, None, 0.5)  # type: ignore[misc]
+        export.callback(run, model, None, None, 0.5, False)  # type: ignore[misc]
     assert model.read_bytes() == b"the old model" and [f.name for f in tmp_path.iterdir()] == ["model.onnx"]
 
 
@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_the_old_model_whole(run: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        export_command.export.callback(run, model, None, None, 0.5)  # type: ignore[misc]
+        export_command.export.callback(run, model, None, None, 0.5, False)  # type: ignore[misc]
     assert model.read_bytes() == b"the old model" and [f.name for f in tmp_path.iterdir()] == ["model.onnx"]
 
 

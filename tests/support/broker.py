@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import socket
@@ -10,6 +11,9 @@ import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+# Debian installs mosquitto where the PATH of plain users does not look.
+os.environ["PATH"] += os.pathsep + "/usr/sbin"
 
 
 class Message(NamedTuple):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import SimpleNamespace
@@ -47,13 +49,19 @@ def space(tmp_path: Path) -> Path:
 
 
 def states(database: Path) -> dict[int, optuna.trial.FrozenTrial]:
-    if not database.is_file():
+    if not database.is_file() or not _has_trials(database):
         return {}
-    try:
-        study = optuna.load_study(study_name="space", storage=f"sqlite:///{database}")
-    except KeyError:  # the tables are there, the study is not yet
-        return {}
+    study = optuna.load_study(study_name="space", storage=f"sqlite:///{database}")
     return {t.number: t for t in study.get_trials()}
+
+
+def _has_trials(database: Path) -> bool:
+    """Looked up without Optuna, which would make the tables that the workers are just making."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            return bool(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
+        except sqlite3.OperationalError:  # no such table yet
+            return False
 
 
 def test_two_workers_killed_and_resumed_lose_no_finished_trial(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from auricle_shared.errors import AuricleError, SettingsError
 
+from ..one_at_a_time import one_at_a_time
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -21,8 +23,6 @@ EXPERIMENT = "auricle"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 TRAINING_PAGE = {"mlflow.experimentKind": "custom_model_development"}
 """Without it MLflow's page offers what language models want, and hides curves and runs"""
-LOCK_SECONDS = 120.0
-"""Making the tables of a new database takes some ten seconds"""
 # Training waits for the server: minutes of tries, which are MLflow's own defaults, would stand still with it.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "15", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 
@@ -87,7 +87,7 @@ def connect(place: Place) -> MlflowClient:
     mlflow.set_tracking_uri(place.uri)  # parts of MLflow make clients of their own
     if given is None:  # it is left in the environment, where the next run would take it for the user's
         os.environ.pop(URI_VARIABLE, None)
-    with _one_at_a_time(place):
+    with one_at_a_time(place.database):
         client = MlflowClient(place.uri)
         client.search_experiments(max_results=1)
     return client
@@ -110,22 +110,9 @@ def answering(place: Place) -> Iterator[MlflowClient]:
 
 def experiment_id(client: MlflowClient, place: Place) -> str:
     """The experiment's, which is made where it is missing."""
-    with _one_at_a_time(place):
+    with one_at_a_time(place.database):
         found = client.get_experiment_by_name(place.experiment)
         if found is not None:
             return str(found.experiment_id)
         where = place.artifacts or None
         return str(client.create_experiment(place.experiment, artifact_location=where, tags=TRAINING_PAGE))
-
-
-@contextmanager
-def _one_at_a_time(place: Place) -> Iterator[None]:
-    """Two runs that begin at once must not both make the tables of one SQLite file."""
-    if place.database is None:
-        yield
-        return
-    from filelock import FileLock
-
-    place.database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.database.with_name(f".{place.database.name}.lock"), timeout=LOCK_SECONDS):
-        yield

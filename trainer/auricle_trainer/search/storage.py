@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from auricle_shared.errors import AuricleError, SettingsError
+from auricle_shared.errors import SettingsError
 
+from ..one_at_a_time import one_at_a_time
 from .space import Space
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def open_study(memory: Memory, worker: int = 0) -> Study:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    with _one_at_a_time(memory.url):
+    with one_at_a_time(_sqlite_file(memory.url)):
         try:
             study = optuna.create_study(
                 storage=_storage(memory.url),
@@ -140,6 +141,10 @@ def _storage(url: str) -> Any:
     )
 
 
+def _sqlite_file(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
 def _pruner(memory: Memory) -> Any:
     import optuna
 
@@ -148,19 +153,3 @@ def _pruner(memory: Memory) -> Any:
     if memory.pruner == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=memory.epochs, reduction_factor=3)
     return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, memory.epochs // 5))
-
-
-def _one_at_a_time(url: str) -> Any:
-    """Two workers that begin at once must not both make the tables of one SQLite file."""
-    from contextlib import nullcontext
-
-    if not url.startswith("sqlite:///"):
-        return nullcontext()
-    from filelock import FileLock, Timeout
-
-    file = Path(url.removeprefix("sqlite:///"))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return FileLock(file.with_name(f".{file.name}.lock"), timeout=SQLITE_SECONDS)
-    except Timeout as error:
-        raise AuricleError(f"{file} is held by another program.") from error
