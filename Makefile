@@ -20,8 +20,6 @@ PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml 
 PACKAGES := shared runtime trainer export
 PAGE_RUNTIME := runtime/auricle_runtime/web/static/ort
 SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 mosquitto mosquitto-clients openssl git git-lfs
-# Minutes of real time, and nothing in them that torch could change: they run in the light environment only.
-REAL_TIME_TESTS := $(addprefix tests/runtime/,test_soak.py test_microphone_real.py test_all_sinks.py)
 DEMO_FLAGS := $(if $(QUICK),--quick)
 
 # Idle OpenMP threads must sleep: spinning makes training up to 12 times slower on a machine that does something else.
@@ -156,10 +154,8 @@ test:  ## install what the tests need and run all of them, also in an environmen
 	@$(MAKE) --no-print-directory test-light
 	@echo "      and where numpy and ONNX Runtime are the oldest that are supported"
 	@$(MAKE) --no-print-directory test-oldest
-	@echo "[4/4] all tests (a few minutes)"
+	@echo "[4/4] all other tests (about ten minutes)"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --ignore=tests/runtime tests
-	@echo "      and those with a microphone and real time, one after the other (the page had its turn in [3/4])"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --ignore=tests/runtime/web $(REAL_TIME_TESTS:%=--ignore=%) tests/runtime
 	@echo "All tests passed."
 
 .PHONY: test-light
