@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .pack import Pack
 
 STEPS = 127
-LEAST_WEIGHT = 0.2
+LEAST_WEIGHT = 0.1
 """of a frame that is background for certain; a network may take a sound for background that it was never taught"""
 
 

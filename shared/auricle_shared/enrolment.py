@@ -27,17 +27,14 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.12, 2.0
 PIECE_SECONDS, ENOUGH_SECONDS = 0.5, 60.0
 """Recordings of the place are taken in such pieces, and in the carried ones' stead from so much of them on"""
 HEADROOM = 1.03
-PIECE_SECONDS, ENOUGH_SECONDS = 0.5, 60.0
-"""Recordings of the place are taken in such pieces, and in the carried ones' stead from so much of them on"""
-HEADROOM = 1.03
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.2, 0.9
 PAUSE_FACTOR = 1.5
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.3, 3.0
 """An event is over after so many of the longest pauses of the enrolled clips, within these bounds"""
 UNLIKE = 0.3
 """Similarity (cosine) to most other clips below which a clip is pointed out"""
-HYSTERESIS = 0.7
-"""An event ends below this share of its threshold"""
+HYSTERESIS, LEVEL_QUANTILE = 0.7, 0.95
+"""An event ends below this share of its threshold, counted from the level that the place itself rarely exceeds"""
 
 
 class EnrolmentError(AuricleError):
@@ -132,12 +129,15 @@ def enrol(
     apart = _peaks_from_the_others(clips, others, frames)
     own = apart or [_peak(clips[0], found, frames)]
     carried = float((carried_vectors @ found).max(initial=0.0))
-    heard = max((float(smoothed(v @ found, frames).max()) for v in recordings if len(v)), default=0.0)
+    place = np.concatenate([np.zeros(1), *(smoothed(v @ found, frames) for v in recordings)])
+    heard = float(place.max())
     threshold = choose_threshold(float(np.median(own)), carried, heard, heard_seconds)
-    pause = round(PAUSE_FACTOR * longest_pause(clips, found, threshold, frames) * frame_seconds, 3)
+    level = max(0.0, float(np.quantile(place, LEVEL_QUANTILE)))
+    end_below = level + HYSTERESIS * (threshold - level)  # a level above it would join all events to one
+    pause = round(PAUSE_FACTOR * longest_pause(clips, found, end_below, frames) * frame_seconds, 3)
     settings = EventSettings(
         on_threshold=threshold,
-        off_threshold=HYSTERESIS * threshold,
+        off_threshold=end_below,
         smoothing_seconds=frames * frame_seconds,
         release_seconds=float(np.clip(pause, SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)),
     )
@@ -168,11 +168,11 @@ def _peak(clip: HeardClip, towards: np.ndarray, frames: int) -> float:
     return float(smoothed(clip.vectors @ towards, frames).max())
 
 
-def longest_pause(clips: Sequence[HeardClip], towards: np.ndarray, threshold: float, frames: int) -> int:
-    """Frames of the longest stretch within a clip that lies below the threshold: a rhythm's pauses."""
+def longest_pause(clips: Sequence[HeardClip], towards: np.ndarray, end_below: float, frames: int) -> int:
+    """Frames of the longest stretch within a clip that lies below the threshold of an end: a rhythm's pauses."""
     longest = 0
     for clip in clips:
-        above = np.flatnonzero(smoothed(clip.vectors @ towards, frames) >= HYSTERESIS * threshold)
+        above = np.flatnonzero(smoothed(clip.vectors @ towards, frames) >= end_below)
         longest = max(longest, int(np.diff(above).max(initial=0)))
     return longest
 
@@ -219,7 +219,7 @@ def doubts(sound: EnrolledSound) -> list[str]:
     similar = sound.prototypes @ sound.prototypes.T
     for i, source in enumerate(sound.sources):
         others = np.delete(similar[i], i)
-        if len(others) and np.median(others) < 0.3:
+        if len(others) and np.median(others) < UNLIKE:
             found.append(
                 f"{source} is unlike the other clips (similarity {np.median(others):.2f}); is it the same sound?"
             )

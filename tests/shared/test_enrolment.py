@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auricle_shared.embeddings import decode_vectors, encode_vectors, frame_weights, unit
+from auricle_shared.embeddings import LEAST_WEIGHT, decode_vectors, encode_vectors, frame_weights, unit
 from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.enrolled_file import default_path, read_enrolled, write_enrolled
 from auricle_shared.enrolment import (
@@ -83,6 +83,18 @@ def test_what_was_heard_in_the_negatives_never_sets_it_off() -> None:
     assert after.told["negative_seconds"] == pytest.approx(3 * 80 * FRAME_SECONDS)
 
 
+def test_sounds_in_a_place_that_is_always_a_little_like_them_are_told_one_by_one() -> None:
+    """What hums below the threshold must not keep an event on until the next one."""
+    rng = np.random.default_rng(8)
+    hum = 0.05 * rng.standard_normal((8000, SIZE))
+    hum[:, 0] += 0.35
+    sound = enrolled(recordings=[hum.astype(np.float32)])
+    stream = np.concatenate([hum[:300], clip(50).vectors, hum[300:600], clip(51).vectors, hum[600:900]])
+    detector = EventDetector(("bell",), [sound.settings], FRAME_SECONDS)
+    events = detector.update(sound.scores(stream)[:, None], 0.0)
+    assert [event.phase for event in events] == ["on", "off", "on", "off"]
+
+
 def test_doubts_name_the_clip_that_is_unlike_the_others() -> None:
     sound = enrol("bell", [*(clip(k) for k in range(4)), clip(9, towards=5)], others(), FRAME_SECONDS)
     assert [d.split(" is ")[0] for d in doubts(sound)] == ["clip 9"]
@@ -118,7 +130,7 @@ def test_the_detector_in_a_stream_is_the_event_detector_on_the_scores() -> None:
         events += detector.update(frames_of(stream[start : start + 7], start * FRAME_SECONDS))
     events += detector.finish(len(stream) * FRAME_SECONDS)
     assert [(e.label, e.phase) for e in events] == [("bell", "on"), ("bell", "off"), ("other", "on"), ("other", "off")]
-    weights = np.maximum(np.linalg.norm(stream, axis=1), 0.2)
+    weights = np.maximum(np.linalg.norm(stream, axis=1), LEAST_WEIGHT)
     scores = np.stack([unit(stream) * weights[:, None] @ s.direction for s in sounds], 1)
     wanted = EventDetector([s.name for s in sounds], [s.settings for s in sounds], FRAME_SECONDS)
     assert [e.onset_seconds for e in wanted.update(scores, 0.0) if e.phase == "on"] == pytest.approx(
@@ -127,10 +139,10 @@ def test_the_detector_in_a_stream_is_the_event_detector_on_the_scores() -> None:
 
 
 def test_weights_are_what_is_not_background_or_the_likeliest_of_several() -> None:
-    scores = np.array([[0.9, 0.1], [0.2, 0.8], [1.0, 0.0]], np.float32)
-    np.testing.assert_allclose(frame_weights(scores, METADATA), [0.2, 0.8, 0.2], atol=1e-6)
+    scores = np.array([[0.95, 0.05], [0.2, 0.8], [1.0, 0.0]], np.float32)
+    np.testing.assert_allclose(frame_weights(scores, METADATA), [0.1, 0.8, 0.1], atol=1e-6)
     several = replace(METADATA, labels=("dog", "cat"), activation="sigmoid")
-    np.testing.assert_allclose(frame_weights(scores, several), [0.9, 0.8, 1.0], atol=1e-6)
+    np.testing.assert_allclose(frame_weights(scores, several), [0.95, 0.8, 1.0], atol=1e-6)
 
 
 def test_vectors_come_back_from_text_within_half_a_step() -> None:
