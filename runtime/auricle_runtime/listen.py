@@ -57,6 +57,13 @@ if TYPE_CHECKING:
 @click.option("--most-clips", type=click.IntRange(1), default=200, show_default=True, help="The oldest make room.")
 @click.option("--most-megabytes", type=click.FloatRange(1), default=200.0, show_default=True, help="The same in size.")
 @click.option(
+    "--near-misses",
+    type=click.FloatRange(0, 0.99),
+    default=0.6,
+    show_default=True,
+    help="With --save-clips: also what reached this share of a threshold, in its folder near-misses; 0 for none.",
+)
+@click.option(
     "--set",
     "assignments",
     multiple=True,

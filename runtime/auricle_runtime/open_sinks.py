@@ -35,6 +35,8 @@ class SinkOptions:
     save_clips: Path | None = None
     most_clips: int = 200
     most_megabytes: float = 200.0
+    near_misses: float = 0.6
+    """share of a threshold that is near; 0: none are saved"""
 
     @property
     def others(self) -> bool:
@@ -124,8 +126,13 @@ def _open_peers(
     if options.save_clips is not None:
         from .sinks.clips import SavedClips
 
-        most_bytes = round(1e6 * options.most_megabytes)
-        sinks.append(SavedClips(options.save_clips, metadata.rate_hz, options.most_clips, most_bytes, tell))
+        bounds = options.most_clips, round(1e6 * options.most_megabytes)
+        sinks.append(SavedClips(options.save_clips, metadata.rate_hz, *bounds, tell))
+        if options.near_misses:
+            from .sinks.near_misses import FOLDER, NearMisses
+
+            near = SavedClips(options.save_clips / FOLDER, metadata.rate_hz, *bounds, tell)
+            sinks.append(NearMisses(near, metadata, options.near_misses))
 
 
 def _own_stderr() -> TextIO:
