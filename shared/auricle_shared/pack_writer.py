@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -46,13 +46,7 @@ class PackWriter:
         self.path, self.rate_hz = Path(path), rate_hz
         self._key = resume_key
         self._info = {"licence": licence, **info}
-        if self.path.exists() and not self.path.is_dir():
-            raise DataError(f"{self.path} is a file; a pack is a folder. Nothing was written.")
-        if self.path.exists() and not (overwrite and is_pack(self.path)) and any(self.path.iterdir()):
-            kind = (
-                "is already there (use --force to replace it)" if is_pack(self.path) else "is a folder with other files"
-            )
-            raise DataError(f"{self.path} {kind}. Nothing was written.")
+        check_free(self.path, overwrite)
         self.clips: list[Clip] = []
         self.refused: dict[int, str] = {}
         """entry -> why it is not in the pack"""
@@ -135,35 +129,56 @@ class PackWriter:
 
     def _finish(self) -> None:
         write_index(self._folder / "index.csv", self.clips)
-        info = {
-            "format": FORMAT,
-            "rate_hz": self.rate_hz,
-            "labels": sorted({label for c in self.clips for label in c.labels}, key=lambda x: (x != BACKGROUND, x)),
-            "multi_label": any(len(c.labels) != 1 for c in self.clips),
-            "clips": len(self.clips),
-            "seconds": round(self._written / self.rate_hz, 3),
-            "counts": dict(sorted(Counter(label for c in self.clips for label in c.labels).items())),
-            "splits": dict(sorted(Counter(c.split for c in self.clips).items())),
-            "resampler": RESAMPLER,
-            "fingerprint": fingerprint(self.rate_hz, self.clips),
-            **self._info,
-        }
-        with open(self._folder / "dataset.json", "w", encoding="utf-8") as file:
-            json.dump(info, file, indent=2, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        if self.path.exists():
-            old = aside(self.path)
-            self.path.rename(old)
-            try:
-                self._folder.rename(self.path)
-            except OSError:
-                old.rename(self.path)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            self._folder.rename(self.path)
-        sync_folder(self.path.parent)
+        write_info(self._folder, {**describe(self.clips, self.rate_hz), "resampler": RESAMPLER, **self._info})
+        put_in_place(self._folder, self.path)
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raises DataError where no pack may be written: a file, a pack without `overwrite`, a folder of other things."""
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} is a file; a pack is a folder. Nothing was written.")
+    if path.exists() and not (overwrite and is_pack(path)) and any(path.iterdir()):
+        kind = "is already there (use --force to replace it)" if is_pack(path) else "is a folder with other files"
+        raise DataError(f"{path} {kind}. Nothing was written.")
+
+
+def describe(clips: Sequence[Clip], rate_hz: int) -> dict[str, Any]:
+    """What dataset.json tells of a pack's clips."""
+    counts = Counter(label for c in clips for label in c.labels)
+    return {
+        "format": FORMAT,
+        "rate_hz": rate_hz,
+        "labels": sorted(counts, key=lambda x: (x != BACKGROUND, x)),
+        "multi_label": any(len(c.labels) != 1 for c in clips),
+        "clips": len(clips),
+        "seconds": round(sum(c.length_samples for c in clips) / rate_hz, 3),
+        "counts": dict(sorted(counts.items())),
+        "splits": dict(sorted(Counter(c.split for c in clips).items())),
+        "fingerprint": fingerprint(rate_hz, clips),
+    }
+
+
+def write_info(folder: Path, info: Mapping[str, Any]) -> None:
+    with open(folder / "dataset.json", "w", encoding="utf-8") as file:
+        json.dump(info, file, indent=2, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def put_in_place(folder: Path, path: Path) -> None:
+    """Rename a finished pack to `path`; the one that was there is whole until then."""
+    if path.exists():
+        old = aside(path)
+        path.rename(old)
+        try:
+            folder.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        folder.rename(path)
+    sync_folder(path.parent)
 
 
 def unfinished(path: Path) -> Path:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from auricle_shared.levels import CLIPPED_SHARE, SILENT_PEAK, clipped_share
+
 from ..cut_sounds import AFTER_SECONDS, BEFORE_SECONDS, BLOCK_SECONDS, QUIETEST_DB, RISE_DB, SHORTEST_SECONDS
-from ..sinks.level import CLIPPED_SHARE, FULL_SCALE, SILENT_PEAK
 
 LOUD_ROOM_DB = -35.0
 """Root mean square re full scale; a quiet room with a usual microphone lies below -50 dB"""
@@ -81,7 +82,7 @@ def _problem(samples: np.ndarray, sound_samples: int, rate_hz: int, peak: float,
 
 
 def _clipping(samples: np.ndarray) -> str:
-    clipped = float((np.abs(samples) >= FULL_SCALE).mean())
+    clipped = clipped_share(samples)
     if clipped <= CLIPPED_SHARE:
         return ""
     return f"{100 * clipped:.1f} % is cut off at full scale: turn the input gain down, or go farther away"

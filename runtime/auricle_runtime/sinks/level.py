@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from auricle_shared.levels import CLIPPED_SHARE, FULL_SCALE, SILENT_PEAK
 from auricle_shared.stream import StreamFrames
 
 from ..sources import Block
 from . import Sink, Tell
 
-FULL_SCALE = 0.999
-"""Samples at or above it are cut off, on both sides alike; a 16-bit sample of 32767 is 0.99997."""
-CLIPPED_SHARE = 0.001
-"""More samples than these at full scale, over a window, are a gain turned too high and no single knock."""
 WINDOW_SECONDS = 5.0
 LOOK_EVERY = 3
 """One block in so many is looked at: enough for what goes on for seconds, and a device counts its microseconds."""
-SILENT_PEAK = 1.5 / 32768
-"""The noise of any real microphone is above one step of 16 bits."""
 REPEAT_SECONDS = 300.0
 """The same warning comes again only after this long."""
 
