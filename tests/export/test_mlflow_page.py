@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -25,7 +24,6 @@ from auricle_trainer.mlflow_tracking.place import connect, experiment_id, place_
 Run = Callable[..., CompletedProcess[str]]
 RATE = 16000
 PATIENCE_SECONDS = 240.0
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SERVER = Path(__file__).parents[2] / ".venv-mlflow" / "bin" / "mlflow"
 
 
@@ -99,19 +97,6 @@ def wait_for(address: str, process: subprocess.Popen[bytes], said: Path) -> None
         except OSError:
             time.sleep(0.3)
     pytest.fail(f"MLflow's server did not answer:\n{said.read_text()[-3000:]}", pytrace=False)
-
-
-@pytest.fixture(scope="module")
-def chromium(require_peer: Callable[[str], Any]) -> Iterator[Any]:
-    program = shutil.which("chromium")
-    if not program:
-        require_peer("Needs Chromium (Debian: apt install chromium; 'make system-packages').")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.mark.timeout(900)  # MLflow's server takes its time to start

@@ -9,12 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from auricle_shared.compare import Compared, compare
-from auricle_shared.errors import DataError
+from auricle_shared.errors import AuricleError, DataError, SettingsError
 from auricle_shared.pack import Clip, Pack
 from auricle_shared.scorer import open_scorer
 
-from ..study_runs import Training, train
+from ..config import load_config
+from ..run_record import read_record
+from ..study_runs import Training, state_of
+from ..train import say, train
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,10 @@ class Compare:
 
     config: str
     changes: tuple[str, ...]
+    background: Pack | None
+    """None: a synthetic one"""
     seed: int
+    device: torch.device
     runs: Path
     """the runs 'before' and 'after' are kept in it; those that are done are not trained again"""
 
@@ -53,9 +61,17 @@ def before_and_after(before: Pack, after: Pack, how: Compare) -> Compared:
 
 
 def _trained(pack: Pack, name: str, how: Compare) -> Path:
-    training = Training(how.runs / name, how.config, pack.path, how.seed, how.changes)
-    train(training)
-    return training.run
+    """Raises AuricleError: stopped by Ctrl-C; the same command goes on."""
+    run, config = how.runs / name, load_config(how.config, how.changes)
+    state = state_of(Training(run, how.config, pack.path, how.seed, how.changes))
+    if state != "finished":
+        say(f"training on {pack.path}")
+        resumed = state == "begun"
+        if not train(config, pack, how.background, run, how.device, how.seed, resumed).finished:
+            raise AuricleError(f"Stopped; {run} has a checkpoint. The same command goes on.")
+    elif read_record(run).get("data_fingerprint") != pack.fingerprint:
+        raise SettingsError(f"{run} was trained on other data than {pack.path}. Choose another folder for --runs.")
+    return run
 
 
 def _key(clip: Clip) -> tuple[str, tuple[str, ...], str, str]:

@@ -4,13 +4,14 @@
     fold 1   [  train  ] [held out] [  train  ]
     fold 2   [  train  ] [  train  ] [held out]
 
-A speaker, else a group, lies in one fold: a voice that was learned would vouch for its own wrong labels. So do copies.
+A speaker, else a group, lies in one fold: a voice that was learned would vouch for its own wrong labels. Copies lie in
+one fold always.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,14 +28,12 @@ from ..config import Config, changed
 from ..folds import fold_numbers
 from ..synthetic_background import write_background_pack
 from ..torch_scorer import open_if_checkpoint
-from ..train import train
+from ..train import say, train
 
 BACKGROUND_SECONDS = 120.0
 FEW_EPOCHS = ("training.epochs=12", "training.average=0.0", "training.streams=16")
 """Changes to the config `gru` that let it learn enough in a quarter of its epochs: shorter steps, and no average over
 weights that have hardly begun"""
-
-Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -53,28 +52,39 @@ class OutOfFold:
         return float(np.mean([pack.clips[i].labels[0] == label for i, label in zip(self.clips, said, strict=True)]))
 
 
-def folds_of(pack: Pack, clips: Sequence[int], folds: int, copies: Iterable[tuple[int, int]] = ()) -> dict[int, int]:
+def folds_of(
+    pack: Pack, clips: Sequence[int], folds: int, copies: Iterable[tuple[int, int]] = (), by_clip: bool = False
+) -> dict[int, int]:
     """Clip -> its fold, with copies in the fold of what they are copies of.
+
+    Args:
+        by_clip: speakers and groups may lie in several folds.
 
     Raises:
         DataError: everything is of one speaker or group.
     """
-    numbers = dict(zip(clips, fold_numbers([pack.clips[i] for i in clips], folds), strict=True))
+    known = [pack.clips[i] for i in clips]
+    known = [replace(c, speaker="", group="") for c in known] if by_clip else known
+    numbers = dict(zip(clips, fold_numbers(known, folds), strict=True))
     for kept, copy in copies:
         if kept in numbers and copy in numbers:
             numbers[copy] = numbers[kept]
     if len(set(numbers.values())) < 2:
         raise DataError(
             f"All clips of {pack.path} are of one speaker or group: nothing can be learned without it. "
-            "Leave the search for wrong labels out with --no-training."
+            "Let folds share speakers with --by-clip, or leave the search for wrong labels out with --no-training."
         )
     return numbers
 
 
 def out_of_fold(
-    pack: Pack, numbers: dict[int, int], config: Config, seed: int, device: torch.device, tell: Tell
+    pack: Pack, numbers: dict[int, int], config: Config, background: Pack | None, seed: int, device: torch.device
 ) -> OutOfFold:
     """Train a network for each fold on all others, whatever their split, and ask it about the fold.
+
+    Args:
+        numbers: clip -> its fold.
+        background: runs on behind the sounds; None: a synthetic one.
 
     Raises:
         DataError: several labels at once, or too few clips to train on.
@@ -86,10 +96,11 @@ def out_of_fold(
     view = Pack(pack.path, {**pack.info, "splits": {"": len(numbers)}}, list(columns.values()))
     found: dict[int, np.ndarray] = {}
     with tempfile.TemporaryDirectory(prefix="auricle-clean-") as folder:
-        noise = write_background_pack(Path(folder) / "background", BACKGROUND_SECONDS, pack.rate_hz, seed)
+        place = Path(folder) / "background"
+        noise = background or write_background_pack(place, BACKGROUND_SECONDS, pack.rate_hz, seed)
         names = sorted(set(numbers.values()))
         for done, number in enumerate(names, 1):
-            tell(f"fold {done} of {len(names)}")
+            say(f"fold {done} of {len(names)}")
             held = [k for k, c in enumerate(view.clips) if c.fold == str(number)]
             known = {c.labels[0] for c in view.clips if c.fold != str(number)}
             held = [k for k in held if view.clips[k].labels[0] in known]
