@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +26,16 @@ REASON_NAMES = ("silent", "short", "clipped", "copy", "near-copy", "label")
 @click.argument("pack", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The list, or the new pack.  [default: beside PACK]")
 @click.option("--no-training", is_flag=True, help="Do not look for wrong labels, which trains a network for each fold.")
-@click.option("--config", default="gru", show_default=True, help="What is trained.")
+@click.option(
+    "--config",
+    default="gru",
+    show_default=True,
+    help="What is trained; the search for wrong labels trains gru for 12 epochs.",
+)
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change a setting of it.")
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2, 100), help="Networks that are trained.")
 @click.option("--background", type=click.Path(path_type=Path), help="Behind the sounds in training.")
-@click.option("--by-clip", is_flag=True, help="Folds share speakers: surer of single slips; see below.")
+@click.option("--by-clip", is_flag=True, help="Folds share speakers: surer of single slips, see above.")
 @click.option("--shortest-seconds", default=0.1, show_default=True, type=click.FloatRange(0, 60), help="Else 'short'.")
 @click.option("--apply", "decided", type=click.Path(path_type=Path), metavar="CSV", help="Write the pack it decides.")
 @click.option(
@@ -196,6 +200,7 @@ def _compare(before: Pack, after: Pack, options: dict[str, Any]) -> None:
 
 
 def _progress(what: str, done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % 50 == 0 or done == total):
-        sys.stderr.write(f"\r\033[K{what} {done}/{total}" + ("\n" if done == total else ""))
-        sys.stderr.flush()
+    from auricle_shared.evaluate_command import show_progress
+
+    if done % 50 == 0 or done == total:
+        show_progress(done, total, what)

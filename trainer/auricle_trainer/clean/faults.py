@@ -25,7 +25,9 @@ def fault(pack: Pack, i: int, shortest_seconds: float) -> Finding | None:
         return Finding(i, "silent", DROP, "nothing but digital silence")
     seconds = len(samples) / pack.rate_hz
     if seconds < shortest_seconds:
-        return Finding(i, "short", LISTEN, f"{seconds:.3f} s long; wanted {shortest_seconds:g} s", 1 - seconds)
+        return Finding(
+            i, "short", LISTEN, f"{seconds:.3f} s long; wanted {shortest_seconds:g} s", 1 - seconds / shortest_seconds
+        )
     if _is_quiet(clip):
         told = f"active level {20 * math.log10(clip.active_rms):.0f} dB re full scale; wanted {QUIET_DB:g} dB"
         return Finding(i, "silent", LISTEN, told, 0.5)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auricle_shared.pack import Pack
+from auricle_shared.pack import Clip, Pack
 
-from .copies import Copy, exact_copies, near_copies
+from .copies import Copy, exact_copies, flatters, near_copies
 from .faults import fault
 from .finding import DROP, LISTEN, RELABEL, Finding, in_order, name_of
 
@@ -49,16 +49,20 @@ def look(pack: Pack, shortest_seconds: float, progress: Progress = lambda what, 
 
 def _of_copy(pack: Pack, copy: Copy) -> Finding:
     kept, other = pack.clips[copy.kept], pack.clips[copy.copy]
-    sides = f"{other.split or 'no split'} and {kept.split or 'no split'}"
+    sides = f"{_side(other)} and {_side(kept)}"
     told = "the same samples as" if copy.exact else f"correlation {copy.correlation:.3f} with"
     told += f" {name_of(kept, copy.kept)} ({sides})"
-    if kept.split != other.split:
+    if flatters(kept, other):
         told += "; a leak"
     same_labels = kept.labels == other.labels
     if not same_labels:
         told += f"; labelled {';'.join(kept.labels)} there"
     reason = "copy" if copy.exact else "near-copy"
     return Finding(copy.copy, reason, DROP if same_labels else LISTEN, told, copy.correlation)
+
+
+def _side(clip: Clip) -> str:
+    return clip.split or (f"fold {clip.fold}" if clip.fold else "no split")
 
 
 def label_findings(pack: Pack, found: OutOfFold) -> list[Finding]:

@@ -26,13 +26,14 @@ def timeline(folder: Path, html: Path | None, most: int, as_json: bool) -> None:
       auricle timeline
       auricle timeline runs/study --html timeline.html
     """
+    from auricle_shared.evaluate_command import show_progress
     from auricle_shared.files import write_text
 
     from .gather import timeline as gather
     from .page import as_page
     from .text import as_line
 
-    found = gather(folder, most)
+    found = gather(folder, most, html is not None, lambda done, total: show_progress(done, total, "runs"))
     if html is not None:
         write_text(html, as_page(found, _project(folder), datetime.now().astimezone()))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from .commits import commits, repository_of
 from .entry import Entry, in_order
 from .runs import run_entries
 
+Progress = Callable[[int, int], object]
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -22,11 +25,12 @@ class Timeline:
     """what is not in it and why, in words"""
 
 
-def timeline(folder: Path, most: int) -> Timeline:
+def timeline(folder: Path, most: int, pictures: bool, progress: Progress = lambda done, total: None) -> Timeline:
     """Commits of the repository around `folder` (else around here) and the runs at and below it.
 
     Args:
         most: runs, and commits, the latest.
+        pictures: with pictures and differences, which take longer.
 
     Raises:
         ModelError: a folder that is not there.
@@ -40,10 +44,11 @@ def timeline(folder: Path, most: int) -> Timeline:
         left_out.append(f"{len(runs) - most} older runs (--most {most})")
     entries, trained = [], defaultdict(list)
     first = max(0, len(runs) - most)
-    for before, run in zip([None, *runs][first:], runs[first:], strict=False):
+    for done, (before, run) in enumerate(zip([None, *runs][first:], runs[first:], strict=False), 1):
         name = _name(run, folder)
+        progress(done, len(runs) - first)
         try:
-            entries += run_entries(run, before, name, repository)
+            entries += run_entries(run, before, name, repository, pictures)
         except (AuricleError, KeyError, ValueError, TypeError, AttributeError) as error:
             left_out.append(f"{run.path}: its record is damaged ({error})")
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,32 +23,40 @@ LONGEST_DIFF = 20_000
 """characters of a code difference in the page"""
 
 
-def run_entries(run: RunFolder, before: RunFolder | None, name: str, repository: Path | None) -> list[Entry]:
+def run_entries(
+    run: RunFolder, before: RunFolder | None, name: str, repository: Path | None, pictures: bool
+) -> list[Entry]:
     """All entries of one run.
 
     Args:
         before: the run that began before it, which it is compared with.
         name: what it is called in the timeline.
+        pictures: with pictures and the differences from the run before.
     """
-    entries = [*_data(run, before, name), _training(run, before, name, repository)]
+    training = _training(run, name)
+    if pictures:
+        drawn = tuple(p for path in run.pictures if (p := small_picture(path)))
+        training = replace(training, pictures=drawn, details=_differences(before, run, repository))
+    entries = [*_data(run, before, name), training]
     entries += [_evaluation(values, name) for values in run.evaluations]
     entries += [_export(values, name) for values in run.exports]
     entries += [Entry(_time(values), "note", str(values.get("text", "")), run=name) for values in run.notes]
     return entries
 
 
-def _training(run: RunFolder, before: RunFolder | None, name: str, repository: Path | None) -> Entry:
+def _training(run: RunFolder, name: str) -> Entry:
     figures = key_figures(run)
     facts = {"state": figures["state"]}
-    facts |= {told: as_cell(key, figures[key]) for key, told in FIGURES.items() if figures[key] not in (None, "", 0.0)}
+    figures["minutes"] = figures["minutes"] or None  # not known of runs of version 0.1
+    facts |= {told: as_cell(key, figures[key]) for key, told in FIGURES.items() if figures[key] not in (None, "")}
     if figures["dirty"]:
         facts["commit"] = facts.get("commit", "") + " + changes"
-    pictures = tuple(p for path in run.pictures if (p := small_picture(path)))
-    details = _differences(before, run, repository) if before else {}
-    return Entry(run.began, "run", name, facts, details, pictures, name)
+    return Entry(run.began, "run", name, facts, run=name)
 
 
-def _differences(before: RunFolder, run: RunFolder, repository: Path | None) -> dict[str, str]:
+def _differences(before: RunFolder | None, run: RunFolder, repository: Path | None) -> dict[str, str]:
+    if before is None:
+        return {}
     told = as_text(differences(before, run), (before.path.name, run.path.name))
     details = {f"differences from {before.path.name}": told}
     code = code_diff(repository, before, run, LONGEST_DIFF) if repository else ""
