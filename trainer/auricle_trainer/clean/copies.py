@@ -56,6 +56,8 @@ def exact_copies(clips: Sequence[Clip]) -> list[Copy]:
 
 def near_copies(pack: Pack, clips: Sequence[int], progress: Progress = lambda done, total: None) -> list[Copy]:
     """Near copies among `clips`, each of which is there once and is not silent."""
+    if len(clips) < 2:
+        return []
     vectors = fingerprints(pack, clips, progress)
     found = []
     for a, b in neighbours(vectors, ALIKE, COMPARED):
