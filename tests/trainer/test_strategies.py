@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -20,13 +22,15 @@ from auricle_trainer.checkpoint import load_checkpoint, restore, weights_hash
 from auricle_trainer.strategies.choice import choose_strategy
 from auricle_trainer.strategies.single import share_of
 from auricle_trainer.tracking import read_metrics
+from auricle_trainer.train import prepare_folder
 
 pytestmark = pytest.mark.timeout(240)
 AURICLE = [sys.executable, "-m", "auricle_shared.command"]
 DDP = ("--strategy", "ddp", "--processes", "2")
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def command(tones: Pack, noise: Pack) -> Callable[..., list[str]]:
     """`train tiny` without what every process draws for itself, on streams that two processes cannot share evenly."""
 
@@ -61,6 +65,20 @@ def begun(run: Path, process: subprocess.Popen[Any]) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, command: Callable[..., list[str]]) -> Path:
+    """A run of two processes that nobody disturbed."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    trained(command(run, *DDP, epochs=8))
+    return run
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
 def test_every_stream_has_one_owner_and_shares_are_even() -> None:
     for streams in range(1, 40):
         for processes in range(1, 9):
@@ -87,17 +105,61 @@ def test_two_processes_are_one_on_the_same_global_batch(tmp_path: Path, command:
     assert hash_of(tmp_path / "three") == hash_of(tmp_path / "one")  # on a CPU, torch's DataParallel does nothing
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_weights(tmp_path: Path, command: Callable[..., list[str]]) -> None:
-    trained(command(tmp_path / "whole", *DDP, epochs=8))
+def test_killed_at_any_moment_it_goes_on_to_the_same_weights(
+    tmp_path: Path, command: Callable[..., list[str]], whole: Path
+) -> None:
     process = subprocess.Popen(
         [*AURICLE, *command(tmp_path / "killed", *DDP, epochs=8)], stderr=subprocess.DEVNULL, start_new_session=True
     )
     begun(tmp_path / "killed", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert last(tmp_path / "killed")["step"] < last(tmp_path / "whole")["step"]
+    assert last(tmp_path / "killed")["step"] < last(whole)["step"]
     trained(command(tmp_path / "killed", *DDP, "--resume", epochs=8))
-    assert hash_of(tmp_path / "killed") == hash_of(tmp_path / "whole")
+    assert hash_of(tmp_path / "killed") == hash_of(whole)
+
+
+def workers_of(process: subprocess.Popen[Any]) -> dict[str, psutil.Process]:
+    """torchrun's processes by their rank."""
+    return {child.environ().get("RANK", ""): child for child in psutil.Process(process.pid).children()}
+
+
+def test_torchrun_goes_on_from_the_checkpoint_when_a_process_is_killed(
+    tmp_path: Path, command: Callable[..., list[str]], whole: Path
+) -> None:
+    run = tmp_path / "run"
+    torchrun = [*TORCHRUN, f"--master-port={free_port()}", "--max-restarts=2", "-m", AURICLE[-1], "--"]
+    process = subprocess.Popen([*torchrun, *command(run, epochs=8)], stderr=subprocess.PIPE, text=True)
+    begun(run, process)
+    workers_of(process)["1"].kill()
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    assert "goes on at step" in said
+    assert last(run)["step"] == last(whole)["step"] and hash_of(run) == hash_of(whole)
+    assert [line["step"] for line in read_metrics(run)] == [line["step"] for line in read_metrics(whole)]
+
+
+def test_a_restart_begins_its_own_folder_again_and_touches_nobody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No checkpoint yet: torchrun's next start may clear away what its first one wrote, and nothing else."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    own, other = tmp_path / "own", tmp_path / "other"
+    prepare_folder(own, False)
+    (own / "half.json").write_text("{")
+    other.mkdir()
+    (other / "precious").write_text("mine")
+    for restarts in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restarts)
+        with pytest.raises(SettingsError, match="not empty"):
+            prepare_folder(other, False)
+    prepare_folder(own, False)
+    assert not (own / "half.json").exists() and (own / "checkpoints").is_dir()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "another job")
+    with pytest.raises(SettingsError, match="not empty"):
+        prepare_folder(own, False)
+    assert (other / "precious").read_text() == "mine"
 
 
 def test_hogwild_learns_and_every_process_counts(tmp_path: Path, command: Callable[..., list[str]]) -> None:

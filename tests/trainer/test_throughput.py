@@ -56,6 +56,18 @@ def test_one_run_prints_and_writes_the_table(table: Path) -> None:
     assert (table / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_every_strategy_has_a_row_over_one_process_with_the_same_batch(table: Path) -> None:
+    found, text = json.loads((table / "speed.json").read_text()), (table / "text").read_text()
+    rows = {row["strategy"]: row for row in found["rows"] if row["strategy"]}
+    alone = next(row for row in found["rows"] if row["name"].startswith("scenes") and row["batch"] == 8)
+    assert list(rows) == ["data-parallel", "ddp", "hogwild"]
+    assert "does nothing on a CPU" in rows["data-parallel"]["name"]
+    for name, row in rows.items():
+        assert row["batch"] == 8 and not row["path"]
+        assert row["ratio_to_single"] == pytest.approx(row["clips_per_second"] / alone["clips_per_second"])
+        assert f"{name}: {row['ratio_to_single']:.2f} times the clips/s of one process" in text
+
+
 def test_an_epoch_takes_its_clips_at_the_measured_speed(table: Path, tones: Pack) -> None:
     found = json.loads((table / "speed.json").read_text())
     first = found["rows"][0]

@@ -7,7 +7,7 @@ auricle train gru --data PACK --run runs/one --resume
 from __future__ import annotations
 
 import copy
-import os
+import shutil
 import signal
 import sys
 import threading
@@ -42,6 +42,7 @@ from .monitor import SILENT, RunMonitor
 from .provenance import code_state, environment
 from .record.writing import begin_session, end_session, write_record
 from .selection import Selection, select_clips
+from .strategies.restart import sign, signed_by_us
 from .strategies.single import Single
 from .synthetic_background import write_background_pack
 from .torch_scorer import TorchScorer
@@ -86,7 +87,7 @@ def train(
         DataError, SettingsError, ModelError: what was found, what was wanted.
     """
     strategy = strategy or Single()
-    resume = resume or restarted(folder)
+    resume = resume or (signed_by_us(folder) and (folder / "checkpoints" / LAST).is_file())
     tell = say if strategy.leads else nothing
     recorded = background
     with strategy.leader_first():
@@ -157,11 +158,6 @@ def train(
     return outcome
 
 
-def restarted(folder: Path) -> bool:
-    """Whether torchrun started this process anew, after another had failed, and there is a checkpoint to go on from."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0 and (folder / "checkpoints" / LAST).is_file()
-
-
 def same_run(
     values: dict[str, Any], metadata: ModelMetadata, config: Config, pack: Pack, folder: Path
 ) -> ModelMetadata:
@@ -190,9 +186,12 @@ def prepare_folder(folder: Path, resume: bool) -> None:
     last = folder / "checkpoints" / LAST
     if resume and not last.is_file():
         raise SettingsError(f"{folder} holds no checkpoint to go on from. Leave out --resume to begin there.")
+    if not resume and signed_by_us(folder):
+        shutil.rmtree(folder)  # a start of this run that came to no checkpoint
     if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SettingsError(f"{folder} is not empty. Go on with --resume, or choose another folder for --run.")
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    sign(folder)
 
 
 def synthetic_background_pack(folder: Path, rate_hz: int, seed: int) -> Pack:

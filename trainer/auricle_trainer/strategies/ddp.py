@@ -3,6 +3,7 @@
     auricle train conv_gru --data PACK --run RUN --strategy ddp --processes 2        on this machine
     torchrun --standalone --nproc-per-node 4 --max-restarts 3 -m auricle_shared.command -- train ...
     torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29400 -m ...      many machines
+        (with --max-restarts: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in the environment, so that every start meets anew)
 
 The loss is a mean over what the whole batch holds, so every process divides by the counts of all: the gradient is that
 of one process with all the streams. Two things know their own process's streams only: batch normalisation on a CPU (on
@@ -46,13 +47,8 @@ class DDP(Single):
         self._cuda = cuda
         if cuda:
             torch.cuda.set_device(self._local)
-        meet = environment.get(RENDEZVOUS)
-        dist.init_process_group(
-            "nccl" if cuda else "gloo",
-            init_method=f"file://{meet}" if meet else "env://",
-            rank=self.rank,
-            world_size=self.processes,
-        )
+        store = _meeting_place(environment, self.rank, self.processes)
+        dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=self.rank, world_size=self.processes)
 
     def device(self, wanted: torch.device) -> torch.device:
         return torch.device("cuda", self._local) if self._cuda else wanted
@@ -103,3 +99,17 @@ class DDP(Single):
     def close(self) -> None:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _meeting_place(environment: Mapping[str, str], rank: int, processes: int) -> dist.Store:
+    """Where the processes find each other's addresses.
+
+    torchrun keeps one store through all restarts, and a process that was started again could take the address of one
+    that died for that of its successor: every start gets keys of its own. Several machines need not count alike.
+    """
+    meet = environment.get(RENDEZVOUS)
+    if meet:
+        return dist.FileStore(meet, processes)
+    store, _, _ = next(dist.rendezvous("env://", rank, processes))
+    start = environment.get("TORCHELASTIC_RESTART_COUNT", "0") if environment.get("GROUP_WORLD_SIZE") == "1" else "0"
+    return dist.PrefixStore(f"start {start}", store)

@@ -79,6 +79,11 @@ class Hogwild(Single):
         since, self._counted = sums - self._counted, sums
         return float(since[0] / since[1])
 
+    def steps_of_all(self) -> list[int]:
+        """Steps that `mean` was told of by every process, in order of rank."""
+        assert self._shared is not None
+        return [int(count) for count in self._shared.sums[:, 1]]
+
     def agreed(self, stop: bool) -> bool:
         for other in self._others:
             if other.exitcode:

@@ -32,6 +32,8 @@ class Row:
     """whether it trains on windows of running streams"""
     path: str = ""
     """what `--write` may propose: 'workers', 'graph'; empty: nothing"""
+    strategy: str = ""
+    """of several processes or devices; empty: one"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Measured:
     note: str = ""
     ratio_to_naive: float = 0.0
     path: str = ""
+    strategy: str = ""
+    ratio_to_single: float = 0.0
+    """of a strategy's row: clips a second, over one process with the same global batch"""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -93,6 +98,7 @@ def measure(row: Row, device: torch.device, seconds: float, epoch_clips: float) 
         figures,
         max(0.0, idle),
         path=row.path,
+        strategy=row.strategy,
     )
 
 

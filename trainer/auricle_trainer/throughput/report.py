@@ -97,6 +97,12 @@ def _notes(found: dict[str, Any]) -> list[str]:
         for row in found["rows"]
         if "gpu/busy_percent" in row["gauges"]
     ]
+    lines += [
+        f"{row['strategy']}: {row['ratio_to_single']:.2f} times the clips/s of one process at the same global batch, "
+        f"{row['batch']}"
+        for row in found["rows"]
+        if row["ratio_to_single"]
+    ]
     if "data_path" in found:
         data, whole = found["data_path"], found["step_over_network"]
         low, high = data["quartiles"]

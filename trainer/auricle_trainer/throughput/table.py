@@ -25,6 +25,7 @@ from .naive import needs_librosa
 from .report import result
 from .rows import naive_rows, scene_rows
 from .setup import Setup
+from .strategy_rows import strategy_rows
 
 DECODED_FILES = 256
 """Clips that are written as WAV files for the row that decodes them."""
@@ -59,16 +60,28 @@ def run_table(
     found: dict[int, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(setup.pack, setup.selection.train, Path(folder))
+        middle = batches[min(1, len(batches) - 1)]
         rows = [*naive_rows(setup, workers, files), *scene_rows(setup, workers, batches)]
+        rows += strategy_rows(setup, middle)
         for number, (place, row) in enumerate(list(enumerate(rows)) * passes, 1):
             tell(f"{number}/{passes * len(rows)} {row.name} (batch {row.batch}, {row.workers} workers)")
             now = measure(row, setup.device, seconds, setup.epoch_clips(row.scenes))
             found[place] = max(now, found.get(place, now), key=lambda m: m.clips_per_second)
-    naive = found[0].clips_per_second
-    measured = [replace(m, ratio_to_naive=m.clips_per_second / naive) for m in found.values()]
+    measured = with_ratios(list(found.values()))
     tell(f"data path and step against network, {rounds} turns")
-    path = ratios(setup, batches[min(1, len(batches) - 1)], rounds)
+    path = ratios(setup, middle, rounds)
     return result(setup, measured, path), measured
+
+
+def with_ratios(rows: Sequence[Measured]) -> list[Measured]:
+    """Every row over the first; a strategy's over one process that draws the same windows without workers."""
+    found = []
+    for row in rows:
+        alone = [r for r in rows if (r.path, r.batch, r.workers) == ("workers", row.batch, 0)]
+        single = row.clips_per_second / alone[0].clips_per_second if row.strategy and alone else 0.0
+        over_naive = row.clips_per_second / rows[0].clips_per_second
+        found.append(replace(row, ratio_to_naive=over_naive, ratio_to_single=single))
+    return found
 
 
 def write_files(pack: Pack, clips: Sequence[int], folder: Path) -> list[Path]:
