@@ -35,8 +35,22 @@ def test_one_command_leaves_the_whole_report(folder: Path) -> None:
     assert verdict["audio_seconds_per_second"] > 0 and verdict["wanted_audio_seconds_per_second"] == 100_000
     assert (folder / "speed.png").read_bytes().startswith(b"\x89PNG")
     text = (folder / "report.txt").read_text()
-    for words in ("librosa for each clip", "Arithmetic floor", "own against native", "DataParallel", "Fastest:"):
+    for words in (
+        "librosa for each clip",
+        "Arithmetic floor",
+        "own against native",
+        "DataParallel",
+        "bfloat16",
+        "Fastest:",
+    ):
         assert words in text
+
+
+def test_the_same_first_step_in_every_precision(folder: Path) -> None:
+    rows = {row["precision"]: row for row in json.loads((folder / "report.json").read_text())["precision"]}
+    assert set(rows) == {"float32", "bfloat16"} and all(row["ms"] > 0 for row in rows.values())
+    assert rows["bfloat16"]["loss"] == pytest.approx(rows["float32"]["loss"], rel=0.02)
+    assert rows["bfloat16"]["loss"] != rows["float32"]["loss"]
 
 
 def test_the_speed_is_measured_against_the_floor_and_the_naive_row(folder: Path) -> None:

@@ -132,7 +132,7 @@ def test_torchrun_goes_on_from_the_checkpoint_when_a_process_is_killed(
     process = subprocess.Popen([*torchrun, *command(run, epochs=8)], stderr=subprocess.PIPE, text=True)
     begun(run, process)
     workers_of(process)["1"].kill()
-    said = process.communicate(timeout=120)[1]
+    said = process.communicate(timeout=200)[1]
     assert process.returncode == 0, said
     assert "goes on at step" in said
     assert last(run)["step"] == last(whole)["step"] and hash_of(run) == hash_of(whole)

@@ -98,6 +98,8 @@ def test_the_smaller_of_two_batches_that_are_as_fast_is_proposed() -> None:
     settings = TrainingSettings(streams=32, learning_rate=3e-3)
     rows = [row(64, 9000, path=""), row(32, 500), row(128, 980), row(512, 1000)]
     assert proposal(rows, settings) == {"streams": 128, "workers": 1, "learning_rate": 6e-3}
+    itself = TrainingSettings(streams=32, learning_rate=3e-3, learning_rate_batch=32)
+    assert proposal(rows, itself) == {"streams": 128, "workers": 1}, "such a config scales its rate by itself"
     assert proposal([row(32, 900), row(32, 1000, "graph")], settings)["graph"] is True
 
 

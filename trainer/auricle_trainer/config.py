@@ -196,6 +196,8 @@ class TrainingSettings:
     """audio of each stream a step sees; the gradient goes this far back, the state further"""
     learning_rate: float = 3e-3
     """peak, after warm-up; falls to 0 along a cosine"""
+    learning_rate_batch: int = 0
+    """streams for which learning_rate was chosen; for other numbers it goes with the square root; 0: it stays"""
     warm_up: float = 0.1
     """share of all steps"""
     weight_decay: float = 0.01
@@ -207,6 +209,8 @@ class TrainingSettings:
     """processes that mix audio ahead; 0 mixes in the training process; the audio is the same"""
     graph: bool = False
     """on a GPU: the whole step recorded once as a CUDA graph; pays where steps are short"""
+    autocast: str = ""
+    """'bfloat16': the network computes in it where torch deems it safe; features, loss and weights stay float32"""
     keep_every: int = 0
     """keep a checkpoint of every so many epochs; 0 keeps best and last alone"""
 
@@ -219,10 +223,17 @@ class TrainingSettings:
             average=(0.0, 0.99999),
             weight_decay=(0.0, 100.0),
             keep_every=(0, 10**6),
+            learning_rate_batch=(0, 10**5),
         )
+        if self.autocast not in ("", "bfloat16"):
+            raise SettingsError(f"training.autocast is {self.autocast!r}; wanted 'bfloat16', or '' for float32.")
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"training.{name} is {getattr(self, name)}; it must be above 0.")
+
+    def learning_rate_for(self, batch: int) -> float:
+        """The peak for a batch of so many streams: in proportion to its square root."""
+        return self.learning_rate * (batch / (self.learning_rate_batch or self.streams)) ** 0.5
 
 
 @dataclass(frozen=True)

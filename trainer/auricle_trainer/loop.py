@@ -105,10 +105,10 @@ class TrainingState:
 def learning_rate(step: int, steps: int, config: Config) -> float:
     """Linear warm-up, then a cosine down to 0 (Loshchilov and Hutter, ICLR 2017)."""
     settings = config.training
-    warm = max(1, round(settings.warm_up * steps))
+    warm, peak = max(1, round(settings.warm_up * steps)), settings.learning_rate_for(settings.streams)
     if step < warm:
-        return settings.learning_rate * (step + 1) / warm
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+        return peak * (step + 1) / warm
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
 def augment(features: Tensor, config: Config, generator: torch.Generator) -> Tensor:
@@ -149,10 +149,13 @@ def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, 
         monitor.mark("features")
         return features
 
-    outputs = state.module(batch.audio, bank, changed)
-    loss = scene_loss(outputs.logits, batch.targets, config.loss, state.strategy.total)
+    with autocast(config, bank.device):
+        outputs = state.module(batch.audio, bank, changed)
+    loss = scene_loss(outputs.logits.float(), batch.targets, config.loss, state.strategy.total)
     if outputs.embedding is not None:
-        triplets = embedding_loss(outputs.embedding, outputs.logits, batch.targets, config.embedding, share_done)
+        triplets = embedding_loss(
+            outputs.embedding.float(), outputs.logits.float(), batch.targets, config.embedding, share_done
+        )
         loss = loss + config.embedding.weight * triplets
     monitor.mark("forward")
     state.optimizer.zero_grad(set_to_none=True)
@@ -165,6 +168,11 @@ def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, 
     state.bank.copy_(outputs.state.detach())
     monitor.mark("optimiser")
     return loss.detach()
+
+
+def autocast(config: Config, device: torch.device) -> torch.autocast:
+    """For the network alone; the classifier leaves it for its spectrogram."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.training.autocast == "bfloat16")
 
 
 @torch.no_grad()
@@ -181,7 +189,8 @@ def new_optimizer(model: Classifier, config: Config, device: torch.device) -> to
     """AdamW (Loshchilov and Hutter, ICLR 2019)."""
     settings = config.training
     graph = settings.graph and device.type == "cuda"
-    rate = torch.tensor(settings.learning_rate, device=device) if graph else settings.learning_rate
+    peak = settings.learning_rate_for(settings.streams)
+    rate = torch.tensor(peak, device=device) if graph else peak
     return torch.optim.AdamW(model.parameters(), rate, weight_decay=settings.weight_decay, capturable=graph)
 
 

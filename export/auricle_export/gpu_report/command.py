@@ -18,8 +18,8 @@ def gpu_report(folder: Path, data: Path | None, device: str, threads: int, quick
     """Measure all about training on this machine's GPU; FOLDER gets report.txt, report.json and speed.png.
 
     The table of `auricle throughput` with all augmentation, the arithmetic floor, the gradient of cuDNN's GRU against
-    torch's own, its time by units and batch, ONNX Runtime's CUDA provider against its CPU, and nn.DataParallel. Runs on
-    a CPU too, with what a CPU has.
+    torch's own, its time by units and batch, ONNX Runtime's CUDA provider against its CPU, a step in float32, TF32 and
+    bfloat16, and nn.DataParallel. Runs on a CPU too, with what a CPU has.
 
     \b
     Example:

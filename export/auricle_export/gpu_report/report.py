@@ -17,7 +17,7 @@ from auricle_trainer.throughput.rows import CPU_BATCHES, GPU_BATCHES
 from auricle_trainer.throughput.setup import Setup
 from auricle_trainer.throughput.table import run_table
 
-from . import data_parallel, floor, gru, providers
+from . import data_parallel, floor, gru, precision, providers
 
 WANTED_AUDIO_SECONDS, AIMED_AUDIO_SECONDS, WANTED_RATIO = 100_000, 200_000, 100
 """Of audio a second with all augmentation on one GPU of the H100's class; and over the naive row of the same run."""
@@ -54,6 +54,7 @@ def measure(setup: Setup, sizes: Sizes) -> dict[str, Any]:
         "gru_times": lambda: gru.times(device, sizes.hidden, sizes.batches, frames),
         "floor": lambda: floor.floor(config, len(setup.pack.labels), device, sizes.matmul),
         "providers": lambda: providers.compare(config, (1, sizes.batches[0]), frames, kinds),
+        "precision": lambda: precision.compare(setup, sizes.batches[-1]),
         "data_parallel": lambda: data_parallel.compare(config, device, sizes.batches[-1]),
         "throughput": lambda: run_table(setup, sizes.batches, sizes.workers, sizes.seconds, sizes.rounds)[0],
     }

@@ -55,6 +55,12 @@ def _providers(section: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _precision(section: list[dict[str, Any]]) -> str:
+    lines = [f"A training step at batch {section[0]['batch']}, features in float32, the network in"]
+    lines += [f"  {row['precision']:>8}: {row['ms']:.2f} ms, first loss {row['loss']:.4f}" for row in section]
+    return "\n".join(lines)
+
+
 def _parallel(section: dict[str, Any]) -> str:
     return (
         f"nn.DataParallel over {section['gpus']} GPU(s), batch {section['batch']}: {section['all_ms']:.2f} ms a step "
@@ -77,6 +83,7 @@ TOLD: dict[str, Callable[[Any], str]] = {
     "gru_times": _times,
     "floor": _floor,
     "providers": _providers,
+    "precision": _precision,
     "data_parallel": _parallel,
     "throughput": table_text,
 }

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.amp import custom_bwd, custom_fwd
 
 
 class Recurrence(torch.autograd.Function):
@@ -21,9 +22,12 @@ class Recurrence(torch.autograd.Function):
     With gates in torch's order (reset r, update z, new n), x the input's share and g = W h + b the state's:
 
         r, z = sigmoid(x_r + g_r), sigmoid(x_z + g_z);   n = tanh(x_n + r g_n);   h' = n + z (h - n)
+
+    Always float32: under autocast too, where only the input's share is made in bfloat16.
     """
 
     @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx: Any, gates: Tensor, first: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         frames, batch, width = gates.shape
         size = width // 3
@@ -45,6 +49,7 @@ class Recurrence(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
+    @custom_bwd(device_type="cpu")
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         states, rzn, g_n, weight = ctx.saved_tensors
         frames, batch, size = g_n.shape

@@ -40,7 +40,8 @@ def seconds_to(setup: Setup, accuracy: float, batches: Sequence[int]) -> list[di
     found = []
     for batch in batches:
         settings = setup.config.training
-        training = replace(settings, streams=batch, learning_rate=scaled_rate(settings, batch))
+        rate = scaled_rate(settings, batch)
+        training = replace(settings, streams=batch, learning_rate=rate, learning_rate_batch=0)
         calibration = replace(setup.config.calibration, minutes=0.0)
         config = replace(setup.config, training=training, calibration=calibration)
         until = Until(accuracy)

@@ -19,7 +19,7 @@ WORTH = 0.95
 
 
 def proposal(rows: Sequence[Measured], settings: TrainingSettings) -> dict[str, Any]:
-    """Settings of [training]; the learning rate goes with the square root of the batch."""
+    """Settings of [training], with the learning rate for the batch where the config does not scale it by itself."""
     usable = [row for row in rows if row.path]
     if not usable:
         return {}
@@ -27,8 +27,8 @@ def proposal(rows: Sequence[Measured], settings: TrainingSettings) -> dict[str, 
     near = [row for row in usable if row.clips_per_second >= WORTH * fastest]
     best = min(near, key=lambda row: (row.batch, row.workers))
     graph = {"graph": True} if best.path == "graph" else {}
-    rate = scaled_rate(settings, best.batch)
-    return {"streams": best.batch, "workers": best.workers, **graph, "learning_rate": rate}
+    rate = {} if settings.learning_rate_batch else {"learning_rate": scaled_rate(settings, best.batch)}
+    return {"streams": best.batch, "workers": best.workers, **graph, **rate}
 
 
 def as_changes(training: dict[str, Any]) -> str:
@@ -37,8 +37,8 @@ def as_changes(training: dict[str, Any]) -> str:
 
 
 def scaled_rate(settings: TrainingSettings, batch: int) -> float:
-    """The config's learning rate for another batch: in proportion to its square root."""
-    return float(f"{settings.learning_rate * (batch / settings.streams) ** 0.5:.2g}")
+    """The config's learning rate for another batch, as one would write it down."""
+    return float(f"{settings.learning_rate_for(batch):.2g}")
 
 
 def write_config(config: str, training: dict[str, Any], path: Path) -> None:
