@@ -175,18 +175,7 @@ def test_swapped_labels_are_found(noise: Pack, auricle_here: Auricle, tmp_path: 
             hz = 400 if i % 2 == 0 else 2500
             label, speaker = "low" if low else "high", f"s{i // 6}"
             writer.add(sound(rng, hz), [label], split="train", speaker=speaker, source=f"{i}.wav")
-    quick = (
-        "--config",
-        "tiny",
-        "--set",
-        "training.epochs=4",
-        "--folds",
-        2,
-        "--device",
-        "cpu",
-        "--background",
-        noise.path,
-    )
+    quick = ("--config", "tiny", "--set", "training.epochs=4", "--folds", 2, "--background", noise.path)
     found = json.loads(auricle_here("clean", tmp_path / "pack", *quick, "--json").stdout)
     assert "confident learning" in found["labels"]
     doubts = [f for f in found["findings"] if f["reason"] == "label"]
