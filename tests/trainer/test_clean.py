@@ -61,14 +61,15 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def decide(path: Path, **actions: str) -> Path:
-    """The list with an action for each of these reasons."""
+def decide(path: Path, label: str = "", **actions: str) -> None:
+    """Write an action for each of these reasons into the list, and the label for those that are relabelled."""
     rows = rows_of(path)
     with open(path, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, rows[0])
         table.writeheader()
-        table.writerows({**row, "action": actions.get(row["reason"].replace("-", "_"), "")} for row in rows)
-    return path
+        for row in rows:
+            action = actions.get(row["reason"].replace("-", "_"), "")
+            table.writerow({**row, "action": action, "proposed_label": label if action == "relabel" else ""})
 
 
 def test_every_planted_defect_is_found_and_nothing_else(planted: Pack, auricle_here: Auricle, tmp_path: Path) -> None:
@@ -89,14 +90,7 @@ def test_the_corrected_pack_is_what_an_import_of_good_clips_would_be(
     planted: Pack, auricle_here: Auricle, tmp_path: Path
 ) -> None:
     auricle_here("clean", planted.path, "--no-training", "--out", tmp_path / "list.csv")
-    decide(tmp_path / "list.csv", silent="accept", copy="drop", clipped="relabel")
-    lines = (tmp_path / "list.csv").read_text().splitlines()
-    edited = [line.replace("relabel,clipped,listen,", "relabel,clipped,listen,") for line in lines]
-    place = next(k for k, line in enumerate(edited) if line.startswith("relabel"))
-    fields = next(csv.reader([edited[place]]))
-    fields[5] = "c"
-    edited[place] = ",".join(f'"{field}"' for field in fields)
-    (tmp_path / "list.csv").write_text("\n".join(edited) + "\n")
+    decide(tmp_path / "list.csv", label="c", silent="accept", copy="drop", clipped="relabel")
     before = (planted.path / "index.csv").read_bytes()
     said = auricle_here("clean", planted.path, "--apply", tmp_path / "list.csv", "--out", tmp_path / "new").stdout
     assert "2 dropped, 1 relabelled, 2 rows without an action" in said
