@@ -24,6 +24,7 @@ from auricle_shared.scorer import Scorer
 from .kinds import Kind
 from .parity import ParityReport, compare
 from .small import rounded, shrink
+from .to_onnx import sealed_bytes
 
 CARRIED_SECONDS = 60.0
 """The same kernels run the same numbers: what differs at all differs at once."""
@@ -85,7 +86,7 @@ def write_small(
             f"--small {kind} loses {loss.points:.2f} points of accuracy; at most {most_lost_points:g} are allowed "
             f"({loss.as_text()}). {'Try --small fp16, or allow' if kind == 'int8' else 'Allow'} more with --most-lost."
         )
-    data = _with_provenance(shrink(model, kind), weights=kind, rounding=loss.to_dict()).SerializeToString()
+    data = sealed_bytes(_with_provenance(shrink(model, kind), weights=kind, rounding=loss.to_dict()))
     write_whole(target, lambda file: file.write(data))
     return report, loss
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 
+from auricle_shared.file_hash import UNSEALED, sealed
 from auricle_shared.files import write_whole
-from auricle_shared.metadata import ModelMetadata
+from auricle_shared.metadata import PREFIX, ModelMetadata
 from auricle_trainer.models.classifier import Classifier
 
 from .recorder import Recorder
@@ -38,5 +40,12 @@ def build_model(classifier: Classifier, metadata: ModelMetadata) -> onnx.ModelPr
 
 def write_model(path: Path, classifier: Classifier, metadata: ModelMetadata) -> None:
     """Build the model and write it so that an old file stays whole until the new one is."""
-    data = build_model(classifier, metadata).SerializeToString()
+    data = sealed_bytes(build_model(classifier, metadata))
     write_whole(path, lambda file: file.write(data))
+
+
+def sealed_bytes(model: onnx.ModelProto) -> bytes:
+    """The file, with its own hash among the metadata; see `auricle_shared.file_hash`."""
+    strings = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**strings, PREFIX + "file_hash": json.dumps(UNSEALED)})
+    return sealed(model.SerializeToString())

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from auricle_shared.file_hash import is_whole
+
 from .onnx_scorer import OnnxScorer
 
 
@@ -27,11 +29,15 @@ def inspect(model: Path, as_json: bool) -> None:
 
 
 def describe(scorer: OnnxScorer) -> dict[str, Any]:
-    """Everything as plain values; `graph` (opset, IR version, sizes) needs the package onnx, else it is None."""
+    """Everything as plain values; `graph` (opset, IR version, sizes) needs the package onnx, else it is None.
+
+    `as_exported` is whether the file still has its own hash; None for one that carries none.
+    """
     meta = scorer.metadata
     return {
         "path": str(scorer.path),
         "file_bytes": scorer.path.stat().st_size,
+        "as_exported": is_whole(scorer.path.read_bytes()),
         "labels": list(meta.labels),
         "activation": meta.activation,
         "rate_hz": meta.rate_hz,

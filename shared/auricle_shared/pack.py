@@ -23,6 +23,7 @@ import numpy as np
 from .errors import DataError
 from .pack_clip import FORMAT, Clip, is_pack, read_index
 from .pack_clip import active_rms as active_rms
+from .pack_clip import audio_fingerprint as audio_fingerprint
 from .pack_clip import fingerprint as fingerprint
 from .pack_writer import PackWriter as PackWriter
 from .pcm import to_float as to_float

@@ -80,8 +80,19 @@ def make_classifier(config: Config, classes: int) -> Classifier:
 
 def weights_hash(model: Classifier) -> str:
     """SHA-256 (16 hex digits) over names, shapes and bytes of all weights: the same weights, the same hash."""
+    return state_hash(model.state_dict())
+
+
+def checkpoint_hashes(folder: Path) -> dict[str, str]:
+    """File name -> hash of the weights, for all checkpoints of a run."""
+    files = sorted((folder / "checkpoints").glob("*.pt"))
+    return {file.name: state_hash(load_checkpoint(file)["model"]) for file in files}
+
+
+def state_hash(weights: Mapping[str, torch.Tensor]) -> str:
+    """`weights_hash` of a checkpoint's table 'model'."""
     digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
+    for name, value in sorted(weights.items()):
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

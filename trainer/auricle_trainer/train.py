@@ -26,13 +26,21 @@ from auricle_shared.errors import DataError, SettingsError
 from auricle_shared.evaluate import evaluate
 from auricle_shared.files import write_text
 from auricle_shared.metadata import BACKGROUND, ModelMetadata
-from auricle_shared.pack import Pack
+from auricle_shared.pack import Pack, audio_fingerprint
 from auricle_shared.settings import EventSettings
 
 from .batches.workers import MixedWindows, WindowPlan, batches
 from .calibrate import calibrate_run
 from .calibration_text import as_text as calibration_text
-from .checkpoint import BEST, LAST, load_checkpoint, make_classifier, save_checkpoint, weights_hash
+from .checkpoint import (
+    BEST,
+    LAST,
+    checkpoint_hashes,
+    load_checkpoint,
+    make_classifier,
+    save_checkpoint,
+    weights_hash,
+)
 from .config import Config
 from .fine_tune import Beginning, new_weights
 from .graph import step_of
@@ -151,8 +159,9 @@ def train(
         tracker.close()
         if outcome.finished:
             say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
-        best = {"best_epoch": outcome.best_epoch, "best_accuracy": outcome.best_accuracy}
-        end_session(folder, state.step, outcome.finished, {**best, "parameters": parameters(state)})
+        figures = {"best_epoch": outcome.best_epoch, "best_accuracy": outcome.best_accuracy}
+        known = {"parameters": parameters(state), "checkpoints": checkpoint_hashes(folder)}
+        end_session(folder, state.step, outcome.finished, {**figures, **known})
         for observer in observers:
             observer.end(folder, outcome.finished)
     return outcome
@@ -279,6 +288,7 @@ def make_metadata(
             "config": config.name,
             "config_hash": config.hash,
             "data_fingerprint": pack.fingerprint,
+            "audio_fingerprint": audio_fingerprint(pack.rate_hz, pack.clips),
             "background_fingerprint": background.fingerprint,
             "licence": str(pack.info.get("licence", "")),
             "seed": seed,

@@ -104,11 +104,13 @@ class DataDifference:
 
 
 def difference(before: Sequence[Clip], after: Sequence[Clip]) -> DataDifference:
-    """Clips are paired by where they came from, those without a source by their audio."""
+    """Clips are paired by where they came from, those without a source and those that were renamed by their audio."""
     old, new = _by_key(before), _by_key(after)
+    pairs = {key: key for key in old.keys() & new.keys()}
+    pairs |= _renamed({k: old[k] for k in old.keys() - new.keys()}, {k: new[k] for k in new.keys() - old.keys()})
     relabelled, moved, other = [], [], []
-    for key in sorted(old.keys() & new.keys()):
-        a, b = old[key], new[key]
+    for key in sorted(pairs):
+        a, b = old[key], new[pairs[key]]
         if a.labels != b.labels:
             relabelled.append((key, ";".join(a.labels), ";".join(b.labels)))
         if a.sha256 != b.sha256:
@@ -116,7 +118,16 @@ def difference(before: Sequence[Clip], after: Sequence[Clip]) -> DataDifference:
         moved += [
             f"{key}: {n} {getattr(a, n)!r} -> {getattr(b, n)!r}" for n in IDENTITY if getattr(a, n) != getattr(b, n)
         ]
-    return DataDifference(sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys()), relabelled, moved, other)
+    added, removed = sorted(new.keys() - set(pairs.values())), sorted(old.keys() - pairs.keys())
+    return DataDifference(added, removed, relabelled, moved, other)
+
+
+def _renamed(old: dict[str, Clip], new: dict[str, Clip]) -> dict[str, str]:
+    """Key before -> key after, of clips with the same audio: in class folders, another label is another path."""
+    by_audio: dict[str, list[str]] = {}
+    for key in sorted(new):
+        by_audio.setdefault(new[key].sha256, []).append(key)
+    return {key: by_audio[a].pop(0) for key in sorted(old) if by_audio.get(a := old[key].sha256)}
 
 
 def _by_key(clips: Sequence[Clip]) -> dict[str, Clip]:
