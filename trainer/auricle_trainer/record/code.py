@@ -97,7 +97,8 @@ def _uncommitted(top: Path) -> tuple[bytes, tuple[str, ...]]:
     sources = [name for name in untracked if _is_source(top / name)]
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder, "index")
-        shutil.copyfile(top / (line(top, "rev-parse", "--git-path", "index") or ".git/index"), index)
+        # With its time: by it Git knows which files may have been edited too soon after to tell from their own times.
+        shutil.copy2(top / (line(top, "rev-parse", "--git-path", "index") or ".git/index"), index)
         aside = {"GIT_INDEX_FILE": str(index)}
         if sources:
             names = "\0".join(sources).encode(errors="surrogateescape")
