@@ -188,11 +188,14 @@ def test_what_differs_between_two_lists_of_clips(tones: Pack) -> None:
         replace(named[0], labels=("cat",)),
         replace(named[1], sha256="0" * 64),
         replace(named[2], split="test"),
-        *named[4:],
-        replace(named[3], source="new.wav"),
+        replace(named[4], source="moved/4.wav"),
+        replace(named[5], source="cat/5.wav", labels=("cat",)),
+        *named[6:],
+        replace(named[3], source="new.wav", sha256="1" * 64),
     ]
     found = difference(named, changed)
-    assert found.relabelled == [("0.wav", "high", "cat")] and found.other_audio == ["1.wav"]
+    relabelled = [("0.wav", "high", "cat"), ("5.wav", "low", "cat")]  # in a class folder, another label is another path
+    assert found.relabelled == relabelled and found.other_audio == ["1.wav"]
     assert found.moved == ["2.wav: split 'train' -> 'test'"]
     assert (found.removed, found.added) == (["3.wav"], ["new.wav"])
-    assert "1 relabelled (0.wav: high -> cat)" in found.words()
+    assert "2 relabelled (0.wav: high -> cat, 5.wav: low -> cat)" in found.words()
