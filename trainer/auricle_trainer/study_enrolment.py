@@ -196,8 +196,6 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
         own = [r for r in rows if r["scene"] == scene]
         shares = [r["found"] / r["events"] for r in own if r["events"]]
         false = [30 / r["minutes"] * r["false"] for r in own]
-        lines.append(
-            f"{scene}: {100 * np.mean(shares):.1f} % found in the mean over {len(own)} classes, "
-            f"{np.mean(false):.1f} false ones in 30 minutes"
-        )
+        found = f"{100 * np.mean(shares):.1f} % found in the mean over {len(shares)} classes" if shares else "no events"
+        lines.append(f"{scene}: {found}, {np.mean(false):.1f} false ones in 30 minutes")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -57,6 +58,8 @@ from .torch_scorer import TorchScorer
 from .tracking import Observer, Tracker, read_metrics
 
 SYNTHETIC_SECONDS = 600.0
+DRAW_SECONDS = 20.0
+"""Between pictures of a running training"""
 NORMALISATION_WINDOWS = 4
 LEAST_STEPS = 5
 """Steps an epoch. A folder of a hundred clips is heard in two, and would be done before it has learned."""
@@ -156,6 +159,7 @@ def train(
             keeper.save(LAST, state.to_dict())
     outcome = Outcome(state.step >= steps, keeper.best_epoch, state.best_accuracy)
     if strategy.leads:
+        keeper.finish()
         tracker.close()
         if outcome.finished:
             say(calibration_text(calibrate_run(folder, pack, background, recorded, device)))
@@ -316,6 +320,9 @@ class Follower:
     def save(self, name: str, values: dict[str, Any]) -> None:
         """A checkpoint."""
 
+    def finish(self) -> None:
+        """Training has ended, for now or for good."""
+
 
 class EpochKeeper(Follower):
     """After every epoch: validate, write down, keep the best and the last checkpoint."""
@@ -335,6 +342,8 @@ class EpochKeeper(Follower):
         self._epoch = 0
         self._accuracy: float | None = None  # of the weights as they are now
         self._validated_step = 0
+        self._best: dict[str, Any] | None = None  # not drawn yet
+        self._drawn_seconds = time.monotonic()
         self.best_epoch = 0
 
     def go_on(self, last: dict[str, Any]) -> None:
@@ -352,7 +361,9 @@ class EpochKeeper(Follower):
         if (accuracy, -loss) >= (state.best_accuracy, -state.best_loss):
             state.best_accuracy, state.best_loss, self.best_epoch = accuracy, loss, epoch
             self.save(BEST, values)
-            self._draw(result)
+            self._best = result
+        if time.monotonic() - self._drawn_seconds >= DRAW_SECONDS:
+            self._draw()
         if self._config.training.keep_every and epoch % self._config.training.keep_every == 0:
             self.save(f"epoch-{epoch:04d}.pt", values)
         self.save(LAST, values)
@@ -384,10 +395,18 @@ class EpochKeeper(Follower):
         }
         save_checkpoint(self._folder / "checkpoints" / name, values)
 
-    def _draw(self, result: dict[str, Any]) -> None:
-        pictures = self._folder / "pictures"
-        write_text(self._folder / "validation.txt", as_text(result) + "\n")
+    def finish(self) -> None:
+        if self._epoch:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Not after every epoch: of a small training it would be most of the time."""
+        pictures, result, self._best = self._folder / "pictures", self._best, None
+        self._drawn_seconds = time.monotonic()
         save(curves_figure(read_metrics(self._folder)), pictures / "curves.png")
+        if result is None:  # the best epoch's are there
+            return
+        write_text(self._folder / "validation.txt", as_text(result) + "\n")
         if not self._pack.multi_label:
             figure = confusion_figure(result)
             save(figure, pictures / "confusion.png")
