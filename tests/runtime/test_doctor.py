@@ -48,8 +48,21 @@ def test_models_that_open_and_that_do_not(tiny_model: Path, tmp_path: Path) -> N
     found = by_topic(model.findings(tiny_model, "cpu"))
     assert found["provider"].found == "asked for cpu, runs on cpu"
     assert "% of a core" in found["budget"].found
+    assert found["format"].found == "opset 17, IR version 8: this ONNX Runtime takes them"
     assert by_topic(model.findings(tmp_path / "absent.onnx", "cpu"))["model"].level == "problem"
     assert by_topic(model.findings(tiny_model, "cuda"))["model"].level == "problem"
+
+
+def test_a_model_of_another_time_is_told_by_its_format(tiny_model: Path, tmp_path: Path) -> None:
+    written = tiny_model.read_bytes()
+    assert written[:2] == b"\x08\x08", "the file begins with its IR version, 8"
+    newer = tmp_path / "newer.onnx"
+    newer.write_bytes(b"\x08\x63" + written[2:])
+    found = by_topic(model.findings(newer, "cpu"))
+    assert found["model"].level == "problem"
+    assert found["format"].level == "warning" and "IR version 99" in found["format"].found
+    (tmp_path / "foreign.onnx").write_bytes(b"RIFF" * 100)
+    assert "format" not in by_topic(model.findings(tmp_path / "foreign.onnx", "cpu"))
 
 
 def test_the_command_without_a_microphone(run_auricle: Any, fake_sounddevice: Callable[[str], dict[str, str]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from auricle_shared.audio import write_wav
 from auricle_shared.errors import AuricleError
+from auricle_shared.metadata import ModelMetadata
 
 from . import Lengths
 from .machine import made_audio
@@ -24,18 +25,33 @@ MEASURED = (
     "_, status, usage = os.wait4(pid, 0)\n"
     "print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))\n"
 )
+BARE = (
+    "import sys, numpy, onnxruntime\n"
+    "options = onnxruntime.SessionOptions()\n"
+    "options.intra_op_num_threads = 1\n"
+    "session = onnxruntime.InferenceSession(sys.argv[1], options, providers=['CPUExecutionProvider'])\n"
+    "shapes = [(1, int(size)) for size in sys.argv[2:]]\n"
+    "feeds = dict(zip(('audio', 'state'), (numpy.zeros(shape, numpy.float32) for shape in shapes)))\n"
+    "print(session.run(['scores'], feeds)[0][0, 0, 0], flush=True)\n"
+)
+"""The least that any Python program does to its first score"""
 MAXRSS_PER_MB = 1 << 20 if sys.platform == "darwin" else 1 << 10
 
 
-def measure_process(model: Path, rate_hz: int, lengths: Lengths, provider: str) -> dict[str, float]:
+def measure_process(model: Path, metadata: ModelMetadata, lengths: Lengths, provider: str) -> dict[str, float]:
     """`auricle listen --wav --json`: the whole of a long recording, and what each second more of it costs."""
     with tempfile.TemporaryDirectory(prefix="auricle-bench-") as folder:
+        rate_hz = metadata.rate_hz
         short, long = (Path(folder) / f"{name}.wav" for name in ("short", "long"))
         write_wav(short, made_audio(lengths.short, rate_hz), rate_hz)
         write_wav(long, made_audio(lengths.long, rate_hz), rate_hz)
         short_cpu, _ = _run_listen(model, short, provider)
         long_cpu, peak_mb = _run_listen(model, long, provider)
-        starts = [_start_to_first_score(model, short, provider) for _ in range(START_ROUNDS)]
+        sizes = [str(metadata.hop_samples), str(metadata.state_size)]
+        starts, bare = [], []
+        for _ in range(START_ROUNDS):  # in turn, so that both meet the same machine
+            starts.append(_start_to_first_score(model, short, provider))
+            bare.append(_seconds_to_line([sys.executable, "-c", BARE, str(model), *sizes], 1))
     return {
         "process_cpu_ms_per_second": round(1000 * long_cpu / lengths.long, 4),
         "process_cpu_slope_ms_per_second": round(1000 * (long_cpu - short_cpu) / (lengths.long - lengths.short), 4),
@@ -43,6 +59,8 @@ def measure_process(model: Path, rate_hz: int, lengths: Lengths, provider: str) 
         "peak_memory_mb": round(peak_mb, 1),
         "start_to_first_score_ms": round(1000 * sorted(starts)[len(starts) // 2], 1),
         "start_to_first_score_best_ms": round(1000 * min(starts), 1),
+        "bare_start_to_first_score_ms": round(1000 * sorted(bare)[len(bare) // 2], 1),
+        "bare_start_to_first_score_best_ms": round(1000 * min(bare), 1),
     }
 
 
@@ -63,13 +81,19 @@ def _run_listen(model: Path, wav: Path, provider: str) -> tuple[float, float]:
 def _start_to_first_score(model: Path, wav: Path, provider: str) -> float:
     """Wall seconds from starting `auricle listen` to the first row of scores that it writes."""
     listen = [*LISTEN_CODE, str(model), "--wav", str(wav), "--scores", "-", "--provider", provider]
+    return _seconds_to_line(listen, 2)  # the first one is the heading
+
+
+def _seconds_to_line(command: list[str], number: int) -> float:
+    """Wall seconds from starting a process to its line `number` on standard output."""
     began = time.perf_counter()
-    with subprocess.Popen(listen, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        process.stdout.readline()  # the heading
-        row = process.stdout.readline()
+        lines = [process.stdout.readline() for _ in range(number)]
         seconds = time.perf_counter() - began
         process.kill()
-    if not row:
-        raise AuricleError("auricle listen gave no scores. Run it on a recording to see why.")
+    if not lines[-1]:
+        raise AuricleError(
+            f"'{' '.join(command[:4])} ...' gave no scores. Run 'auricle listen' on a recording to see why."
+        )
     return seconds
