@@ -65,7 +65,7 @@ $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "Environment: adding what the tests need to $(VENV)"
 	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt,web]' \
 		-e './trainer[embedding,tracking,search]' -e ./export \
-		pytest pytest-timeout pytest-xdist hypothesis psutil sed_eval setuptools ruff mypy \
+		pytest pytest-timeout pytest-rerunfailures pytest-xdist hypothesis psutil sed_eval setuptools ruff mypy \
 		'moto[s3]' flask-cors playwright nbclient nbformat ipykernel | $(SHOW_PIP)
 	@touch $@
 
@@ -74,7 +74,7 @@ $(LIGHT_VENV)/.installed: constraints.txt shared/pyproject.toml runtime/pyprojec
 	@$(call make_venv,$(LIGHT_VENV))
 	@echo "  [2/2] installing"
 	@$(LIGHT_BIN)/pip install -c constraints.txt -e './shared[audio,store]' -e './runtime[cpu,mic,mqtt,web]' \
-		pytest pytest-timeout hypothesis psutil playwright | $(SHOW_PIP)
+		pytest pytest-timeout pytest-rerunfailures pytest-xdist hypothesis psutil playwright | $(SHOW_PIP)
 	@touch $@
 
 # MLflow's server and page: the whole package, apart from ours, which log with its small part.
@@ -93,7 +93,7 @@ $(OLDEST_VENV)/.installed: constraints-oldest.txt shared/pyproject.toml runtime/
 	@$(call make_venv,$(OLDEST_VENV))
 	@echo "  [2/2] installing"
 	@PIP_CONSTRAINT=constraints-oldest.txt $(OLDEST_VENV)/bin/pip install -e './shared[audio]' -e './runtime[cpu,mic]' \
-		pytest pytest-timeout hypothesis psutil | $(SHOW_PIP)
+		pytest pytest-timeout pytest-rerunfailures hypothesis psutil | $(SHOW_PIP)
 	@touch $@
 
 .PHONY: train
@@ -163,7 +163,7 @@ test-light: $(LIGHT_VENV)/.installed  ## tests of shared and runtime in an envir
 	@$(LIGHT_BIN)/python -c "import sys; from importlib.util import find_spec as find; \
 	found = [name for name in ('torch', 'librosa', 'onnx') if find(name)]; \
 	sys.exit(f'{found} can be imported in $(LIGHT_VENV); wanted: none of them.' if found else 0)"
-	@$(LIGHT_BIN)/python -m pytest -q tests/shared tests/runtime
+	@OMP_NUM_THREADS=1 $(LIGHT_BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist=loadfile tests/shared tests/runtime
 
 .PHONY: test-oldest
 test-oldest: $(OLDEST_VENV)/.installed  ## what a device does, with the oldest numpy and ONNX Runtime that are supported

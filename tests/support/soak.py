@@ -129,7 +129,7 @@ def through_sound_server(model: Path, seconds: float, folder: Path, server: Soun
     listening = Listening(model, "--device", "pulse", "--json", env=server.env)
     while not any(line.startswith(b"Listening to") for line in listening.said):
         time.sleep(0.05)
-    player = server.play(wav, latency_ms=500)  # a busy machine must not starve the player
+    player = server.play(wav)
     time.sleep(LEAD_SECONDS)
     listening.begin()
     player.wait(seconds + 60)
