@@ -10,6 +10,7 @@ LIGHT_VENV ?= .venv-light
 MLFLOW_VENV ?= .venv-mlflow
 RUNS ?= runs
 OLDEST_VENV ?= .venv-oldest
+ARM_FOLDER ?= .arm
 CONFIG ?= conv_gru
 RUN ?= runs/$(CONFIG)
 MODEL ?= $(RUN)/model.onnx
@@ -170,6 +171,11 @@ test-oldest: $(OLDEST_VENV)/.installed  ## what a device does, with the oldest n
 	@$(OLDEST_VENV)/bin/python -m pytest -q tests/shared/test_metadata.py tests/runtime/test_onnx_scorer.py \
 		tests/runtime/test_file_and_stdin.py tests/runtime/test_listen.py
 
+.PHONY: test-arm
+test-arm: $(VENV)/.installed  ## [FLAGS=...]: the same on 64-bit ARM, emulated: real aarch64 wheels under qemu (Debian, Ubuntu)
+	@command -v qemu-aarch64-static >/dev/null || { echo "qemu-aarch64-static is missing: apt install qemu-user-static" >&2; exit 1; }
+	@$(BIN)/python tests/support/arm.py '$(ARM_FOLDER)' $(FLAGS)
+
 .PHONY: lint
 lint: $(VENV)/.tests-installed  ## ruff and mypy
 	@echo "ruff check";  $(BIN)/ruff check $(PACKAGES) tests
@@ -183,7 +189,7 @@ format: $(VENV)/.tests-installed  ## let ruff format and sort
 
 .PHONY: clean
 clean:  ## remove environments, the demo and caches; runs/ and packs/ stay
-	@rm -rf $(VENV) $(LIGHT_VENV) $(MLFLOW_VENV) $(OLDEST_VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(LIGHT_VENV) $(MLFLOW_VENV) $(OLDEST_VENV) $(ARM_FOLDER) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: system-packages

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 JOIN_SECONDS = 60.0
 """For a step and what its loader has begun"""
+LOOK_SECONDS = 0.5
+"""How often a process that waits for another looks whether it still lives"""
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Shared:
     """float64 [P, 2]: every process's sum of losses and number of steps, since its start"""
     rows: dict[str, Tensor]
     """what a checkpoint keeps of every process, by name: [rows of all processes, ...]"""
+    begun: Any
+    """a semaphore: one more for each of the others that has made its first step, or has none to make"""
     stop: Any
     """an event: all end after their step"""
 
@@ -65,12 +69,16 @@ class Hogwild(Single):
             for name, part in state.parts().items()
         }
         sums = torch.zeros(self.processes, 2, dtype=torch.float64).share_memory_()
-        self._shared = Shared(state.model, sums, rows, context.Event())
+        self._shared = Shared(state.model, sums, rows, context.Semaphore(0), context.Event())
         job = (config, plan, state.optimizer.state_dict(), state.step, steps, steps_per_epoch)
         for rank in range(1, self.processes):
             other = context.Process(target=_work, args=(rank, os.getpid(), self._shared, *job))
             other.start()
             self._others.append(other)
+        # Starting takes seconds, in which a short training would be over with the others' part left out.
+        for _ in self._others:
+            while not self._shared.begun.acquire(timeout=LOOK_SECONDS):
+                self.agreed(False)
 
     def mean(self, total: float, count: int) -> float:
         assert self._shared is not None
@@ -120,6 +128,13 @@ class HogwildWorker(Single):
     def __init__(self, rank: int, parent: int, shared: Shared) -> None:
         self.rank, self.processes = rank, len(shared.sums)
         self.shared, self._parent = shared, parent
+        self._waited_for = True
+
+    def begun(self) -> None:
+        """Let the leading process go on."""
+        if self._waited_for:
+            self._waited_for = False
+            self.shared.begun.release()
 
     def mean(self, total: float, count: int) -> float:
         self.shared.sums[self.rank] += torch.tensor([total, count], dtype=torch.float64)
@@ -132,6 +147,7 @@ class HogwildWorker(Single):
         for name, part in state.parts().items():
             rows = self.share(len(self.shared.rows[name]))
             self.shared.rows[name][rows.start : rows.stop] = part
+        self.begun()
 
 
 def _work(
@@ -168,3 +184,4 @@ def _work(
     state.optimizer.load_state_dict(optimizer)
     windows = batches(own, range(step, steps), config.training.workers, cpu)
     run(state, windows, steps, steps_per_epoch, config, lambda epoch, figures: "", lambda: False)
+    strategy.begun()
