@@ -10,32 +10,33 @@ GET    /api/model · /api/model.onnx · /api/status · /healthz
 from __future__ import annotations
 
 import atexit
-import math
 import mimetypes
 import resource
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 
 from ..onnx_scorer import OnnxScorer
+from .aside import Aside, at_once
 from .batching import BatchingScorer
+from .blocks import Blocks
 from .clips import Clips
-from .errors import RefusedError
 from .guard import guard, read_body, read_json
 from .model_info import STATIC, describe_model
 from .refusals import add_errors
 from .sessions import Sessions
 from .settings import WebSettings
 
-BYTES_PER_SAMPLE = 4
 MAXRSS_PER_MB = 1 << 20 if sys.platform == "darwin" else 1 << 10
 
 
-def create_app(model: str | Path, settings: WebSettings | None = None) -> Flask:
+def create_app(model: str | Path, settings: WebSettings | None = None, aside: Aside = at_once) -> Flask:
     """The demo for one model.
+
+    Args:
+        aside: how the network is called, and recordings are scored.
 
     Raises:
         ModelError: the file is missing or no model of ours.
@@ -43,7 +44,7 @@ def create_app(model: str | Path, settings: WebSettings | None = None) -> Flask:
     settings = settings or WebSettings()
     onnx_scorer = OnnxScorer(model, "cpu")
     model_bytes = Path(model).read_bytes()
-    scorer = BatchingScorer(onnx_scorer)
+    scorer = BatchingScorer(onnx_scorer, aside)
     runs_on = f"ONNX Runtime {onnx_scorer.runtime_version}, {onnx_scorer.provider}"
     info = describe_model(model_bytes, scorer.metadata, runs_on, settings)
 
@@ -57,7 +58,8 @@ def create_app(model: str | Path, settings: WebSettings | None = None) -> Flask:
     sessions = Sessions(scorer, settings)
     atexit.register(sessions.close_all)  # recordings get their names
     _add_stream(app, sessions, settings, info["sha256"])
-    _add_clips(app, Clips(scorer, settings), settings)
+    app.wsgi_app = Blocks(app.wsgi_app, sessions, settings)  # type: ignore[method-assign]
+    _add_clips(app, Clips(onnx_scorer, settings, aside), settings)
     _add_status(app, sessions, scorer)
     return app
 
@@ -79,18 +81,9 @@ def _add_page(app: Flask, info: dict[str, Any], model_bytes: bytes) -> None:
 def _add_stream(app: Flask, sessions: Sessions, settings: WebSettings, model_sha256: str) -> None:
     @app.post("/api/sessions")
     def open_session() -> tuple[Response, int]:
-        wanted = read_json(settings.read_seconds)
+        wanted = read_json(request, settings.read_seconds)
         session = sessions.open(wanted.get("rate_hz"))
         return jsonify(session=session.id, model_sha256=model_sha256), 201
-
-    @app.post("/api/sessions/<session_id>/blocks/<int:number>")
-    def take_block(session_id: str, number: int) -> dict[str, Any]:
-        rate_hz = sessions.find(session_id).rate_hz
-        max_bytes = math.ceil(settings.max_post_seconds * rate_hz + 1) * BYTES_PER_SAMPLE
-        data = read_body(max_bytes, settings.read_seconds)
-        if len(data) % BYTES_PER_SAMPLE:
-            raise RefusedError(400, f"A block of {len(data)} bytes came; wanted 32-bit floats, 4 bytes each.")
-        return sessions.hear(session_id, number, np.frombuffer(data, "<f4"))
 
     @app.delete("/api/sessions/<session_id>")
     def close_session(session_id: str) -> tuple[str, int]:
@@ -101,7 +94,7 @@ def _add_stream(app: Flask, sessions: Sessions, settings: WebSettings, model_sha
 def _add_clips(app: Flask, clips: Clips, settings: WebSettings) -> None:
     @app.post("/api/clips")
     def score_clip() -> dict[str, Any]:
-        return clips.score(read_body(settings.max_clip_bytes, settings.read_seconds))
+        return clips.score(read_body(request, settings.max_clip_bytes, settings.read_seconds))
 
 
 def _add_status(app: Flask, sessions: Sessions, scorer: BatchingScorer) -> None:

@@ -1,7 +1,7 @@
 """Scoring several streams in one call: streams that wait while the network is busy go through it together next.
 
-There is no thread of its own and no timer: whoever finds the network free scores all that is waiting, so a lone visitor
-never waits for company, and a crowd forms batches by itself.
+There is no timer: whoever finds the network free scores all that is waiting, so a lone visitor never waits for company,
+and a crowd forms batches by itself.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from auricle_shared.metadata import ModelMetadata
 from auricle_shared.scorer import ScoredFrames, Scorer
+
+from .aside import Aside, at_once
 
 MAX_BATCH = 64
 """Streams in one call; more wait for the next one, so that memory stays bounded."""
@@ -34,9 +37,14 @@ class _Waiting:
 
 
 class BatchingScorer:
-    """Shared by all streams and called from many threads; each stream calls it through its own `seat`."""
+    """Shared by all streams and called from many threads or greenlets; each stream calls it through its own `seat`.
 
-    def __init__(self, scorer: Scorer) -> None:
+    Args:
+        aside: calls the network, elsewhere if whoever waits for it must not hold up the others.
+    """
+
+    def __init__(self, scorer: Scorer, aside: Aside = at_once) -> None:
+        self._aside = aside
         self.metadata: ModelMetadata = scorer.metadata
         self.scorer = scorer
         self._queue: list[_Waiting] = []
@@ -65,7 +73,8 @@ class BatchingScorer:
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
         began = time.perf_counter()
         try:
-            found = score_together(self.scorer, [w.audio for w in batch], [w.state for w in batch])
+            work = partial(score_together, self.scorer, [w.audio for w in batch], [w.state for w in batch])
+            found = self._aside(work)
         except Exception as error:  # each of them must hear of it in its own thread
             for waiting in batch:
                 waiting.error = error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,10 @@ from auricle_shared.audio import AudioFile, Resampler
 from auricle_shared.decision import decide_clip, frame_scores
 from auricle_shared.errors import DataError
 from auricle_shared.events import EventDetector
+from auricle_shared.scorer import Scorer
 from auricle_shared.stream import StreamingClassifier
 
-from .batching import BatchingScorer
+from .aside import Aside
 from .errors import RefusedError
 from .sessions import SCORE_DECIMALS
 from .settings import WebSettings
@@ -24,10 +27,14 @@ READ_SECONDS = 1.0
 
 
 class Clips:
-    """Takes uploads, a few at a time; keeps none."""
+    """Takes uploads, a few at a time; keeps none.
 
-    def __init__(self, scorer: BatchingScorer, settings: WebSettings) -> None:
-        self._scorer, self._settings = scorer, settings
+    Args:
+        scorer: called from several threads at once.
+    """
+
+    def __init__(self, scorer: Scorer, settings: WebSettings, aside: Aside) -> None:
+        self._scorer, self._settings, self._aside = scorer, settings, aside
         self._free = threading.BoundedSemaphore(settings.max_clips_at_once)
 
     def score(self, data: bytes) -> dict[str, Any]:
@@ -42,9 +49,12 @@ class Clips:
         if not self._free.acquire(blocking=False):
             raise RefusedError(429, "Other recordings are being scored. Try again in a moment.", retry_seconds=2.0)
         try:
-            return self._score(self._decode(data))
+            return self._aside(partial(self._work, data))
         finally:
             self._free.release()
+
+    def _work(self, data: bytes) -> dict[str, Any]:
+        return self._score(self._decode(data))
 
     def _decode(self, data: bytes) -> np.ndarray:
         """The file's bytes -> float32 [n] at the model's rate."""
@@ -76,8 +86,8 @@ class Clips:
         return np.concatenate(pieces)
 
     def _score(self, audio: np.ndarray) -> dict[str, Any]:
-        seat, meta = self._scorer.seat(), self._scorer.metadata
-        classifier, detector = StreamingClassifier(seat), EventDetector.for_model(meta)
+        began, meta = time.perf_counter(), self._scorer.metadata
+        classifier, detector = StreamingClassifier(self._scorer), EventDetector.for_model(meta)
         parts = [classifier.feed(audio), classifier.flush()]
         logits, scores = (np.concatenate([getattr(p, name) for p in parts]) for name in ("logits", "scores"))
         seconds = len(audio) / meta.rate_hz
@@ -93,5 +103,5 @@ class Clips:
             "start_seconds": 0.0,
             "scores": np.round(scores.astype(np.float64), SCORE_DECIMALS).tolist(),
             "events": [event.to_dict() for event in events],
-            "compute_seconds": round(seat.seconds, 6),
+            "compute_seconds": round(time.perf_counter() - began, 6),
         }

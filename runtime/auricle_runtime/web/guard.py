@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.wrappers import Request
 
 from .errors import RefusedError
 from .settings import WebSettings
@@ -31,30 +32,34 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+API = "/api/"
+API_HEADERS = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
 
 
 def guard(app: Flask, settings: WebSettings) -> None:
     """Let every request to `app` pass these checks, and every answer carry these headers."""
 
     @app.before_request
-    def check() -> None:
-        limit_silence()
-        check_host(settings.host_names)
-        if request.path.startswith("/api/"):
-            check_origin()
-            if settings.token is not None:
-                check_token(settings.token)
+    def before() -> None:
+        check(request, settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in SECURITY_HEADERS.items():
-            response.headers[name] = value
-        if request.path.startswith("/api/"):
-            response.headers["Cache-Control"] = "no-store"
+        response.headers.update(API_HEADERS if request.path.startswith(API) else SECURITY_HEADERS)
         return response
 
 
-def check_host(names: tuple[str, ...]) -> None:
+def check(request: Request, settings: WebSettings) -> None:
+    """Raises RefusedError for whoever may not ask."""
+    limit_silence(request)
+    check_host(request, settings.host_names)
+    if request.path.startswith(API):
+        check_origin(request)
+        if settings.token is not None:
+            check_token(request, settings.token)
+
+
+def check_host(request: Request, names: tuple[str, ...]) -> None:
     """Refuse a name that is not ours: another site could let its own name point here, and be the same origin."""
     host = request.headers.get("Host", "")
     name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
@@ -62,36 +67,36 @@ def check_host(names: tuple[str, ...]) -> None:
         raise RefusedError(400, f"This server is not called {name!r}; wanted {', '.join(names)}.")
 
 
-def check_origin() -> None:
+def check_origin(request: Request) -> None:
     """Refuse what a page of another origin sends; programs, which send neither header, pass."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
-    if site not in ("same-origin", "none") or (origin is not None and not is_own_origin(origin)):
+    if site not in ("same-origin", "none") or (origin is not None and not is_own_origin(request, origin)):
         raise RefusedError(403, "Only this server's own page may ask this from within a browser.")
 
 
-def is_own_origin(origin: str) -> bool:
+def is_own_origin(request: Request, origin: str) -> bool:
     try:
         return urlsplit(origin).netloc == request.host
     except ValueError:
         return False
 
 
-def check_token(token: str) -> None:
+def check_token(request: Request, token: str) -> None:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     same = hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
     if kind.lower() != "bearer" or not same:
         raise RefusedError(401, "The token is missing or wrong. Open the address the server printed, with its #token.")
 
 
-def limit_silence() -> None:
-    """A client that stops in mid-request must not keep one of the server's threads."""
+def limit_silence(request: Request) -> None:
+    """A client that stops in mid-request must not keep its connection."""
     socket: Any = request.environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(SILENCE_SECONDS)
 
 
-def read_body(max_bytes: int, max_seconds: float) -> bytes:
+def read_body(request: Request, max_bytes: int, max_seconds: float) -> bytes:
     """The request's body. Raises 413 above `max_bytes`, 408 when it dribbles in for longer than `max_seconds`."""
     request.max_content_length = max_bytes
     deadline = time.monotonic() + max_seconds
@@ -103,10 +108,10 @@ def read_body(max_bytes: int, max_seconds: float) -> bytes:
     return b"".join(pieces)
 
 
-def read_json(max_seconds: float) -> dict[str, Any]:
+def read_json(request: Request, max_seconds: float) -> dict[str, Any]:
     """The request's body as a JSON object; anything else is refused with 400."""
     try:
-        found = json.loads(read_body(MAX_JSON_BYTES, max_seconds))
+        found = json.loads(read_body(request, MAX_JSON_BYTES, max_seconds))
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from flask import Flask, Response, jsonify, send_file
+from flask import Flask, Response, jsonify, request, send_file
 
 from auricle_shared.errors import DataError
 from auricle_shared.metadata import BACKGROUND
@@ -55,7 +55,7 @@ def create_review_app(folder: ReviewFolder, settings: WebSettings | None = None)
 
     @app.put("/api/clips/<name>/label")
     def label(name: str) -> dict[str, Any]:
-        wanted = read_json(settings.read_seconds).get("label")
+        wanted = read_json(request, settings.read_seconds).get("label")
         if not isinstance(wanted, str):
             raise RefusedError(400, 'Wanted: {"label": "background"}, or "" to take an answer back.')
         folder.file(unquote(name))

@@ -101,9 +101,9 @@ def needs_web() -> None:
     """Raises AuricleError where the extra `web` is not installed."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("flask", "gunicorn") if find_spec(name) is None]
+    missing = [name for name in ("flask", "gunicorn", "gevent") if find_spec(name) is None]
     if missing:
-        raise AuricleError(f"auricle serve needs {' and '.join(missing)}: pip install 'auricle-runtime[web]'.")
+        raise AuricleError(f"auricle serve needs {', '.join(missing)}: pip install 'auricle-runtime[web]'.")
 
 
 def _settings(host: str, public: bool, token: str | None, record: Path | None, max_visitors: int) -> Any:
@@ -131,8 +131,9 @@ def _check_model(model: Path) -> None:
 
 def _make_app(model: Path, settings: Any) -> Any:
     from .app import create_app
+    from .aside import in_a_thread
 
-    return create_app(model, settings)
+    return create_app(model, settings, in_a_thread)
 
 
 def _own_certificate() -> Any:

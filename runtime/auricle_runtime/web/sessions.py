@@ -23,6 +23,8 @@ from .settings import WebSettings
 log = logging.getLogger(__name__)
 
 SCORE_DECIMALS = 6
+LOOK_SECONDS = 1.0
+"""How often visitors are looked through for those who went away."""
 LOUDEST = 8.0
 """A browser's samples may pass 1 a little; what is beyond this is no sound."""
 
@@ -130,6 +132,7 @@ class Sessions:
     ) -> None:
         self._scorer, self._settings, self._clock = scorer, settings, clock
         self._sessions: dict[str, Session] = {}
+        self._look_again_seconds = 0.0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -160,9 +163,9 @@ class Sessions:
             raise RefusedError(404, "This visit is over, or the server was started anew. Open a new session.")
         return session
 
-    def hear(self, session_id: str, number: int, samples: np.ndarray) -> dict[str, Any]:
-        """Score a visitor's next block. Raises RefusedError, as `find` and `Session.hear` do."""
-        return self.find(session_id).hear(number, samples, self._clock())
+    def hear(self, session: Session, number: int, samples: np.ndarray) -> dict[str, Any]:
+        """Score a visitor's next block. Raises RefusedError, as `Session.hear` does."""
+        return session.hear(number, samples, self._clock())
 
     def close(self, session_id: str) -> None:
         with self._lock:
@@ -176,6 +179,9 @@ class Sessions:
 
     def _drop_old(self) -> None:
         now = self._clock()
+        if now < self._look_again_seconds:  # a crowd asks hundreds of times a second
+            return
+        self._look_again_seconds = now + LOOK_SECONDS
         idle_since = now - self._settings.idle_seconds
         opened_since = now - self._settings.max_session_seconds
         with self._lock:

@@ -49,8 +49,8 @@ class Server:
             self._process.communicate()
 
     def stop(self) -> str:
-        """Ctrl-C; returns what it said."""
-        self._process.send_signal(signal.SIGINT)
+        """Ctrl-C in a terminal, which reaches both processes; returns what it said."""
+        os.killpg(self._process.pid, signal.SIGINT)
         _, said = self._process.communicate(timeout=30)
         assert self._process.returncode == 0, said
         return str(said)

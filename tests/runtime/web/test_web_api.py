@@ -205,7 +205,7 @@ def test_number_age_and_pace_of_visitors_are_bounded(tiny_model: Path) -> None:
 
     def status(session_id: str, number: int) -> int:
         try:
-            sessions.hear(session_id, number, second)
+            sessions.hear(sessions.find(session_id), number, second)
         except RefusedError as error:
             return error.status
         return 200
