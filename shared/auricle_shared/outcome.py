@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .accuracy import report, report_multi_label
-from .decision import clip_logits, decide_clip, frame_scores
+from .decision import decide_clip, frame_scores, pool_clip
 from .metadata import ModelMetadata
 from .pack import Clip
 
@@ -70,7 +70,7 @@ def decide(
     truth = [reported.index(coarse.get(clip.labels[0], clip.labels[0])) for clip in clips]
     said = np.full(len(clips), -1)
     for i, logits in scored:
-        winner, _ = decide_clip(logits, candidates)
+        winner, _ = decide_clip(logits, candidates, metadata.spectrogram.hop_seconds)
         said[i] = reported.index(coarse.get(known[winner], known[winner]))
     return Outcome(reported, np.array(truth, np.int64), said)
 
@@ -85,7 +85,7 @@ def _decide_several(
     outputs = np.array([[name == label for name in names] for label in reported])
     said = np.zeros_like(truth)
     for i, logits in scored:
-        whole = clip_logits(np, logits, np.ones(len(logits), logits.dtype))
+        whole = pool_clip(logits, metadata.spectrogram.hop_seconds)
         over = frame_scores(whole, "sigmoid", metadata.temperature) >= 0.5
         said[i] = (over & outputs).any(-1)
     return Outcome(reported, truth, said)

@@ -77,9 +77,9 @@ def test_no_temperature_moves_a_winner(seed: int, temperature: float) -> None:
 
 def test_the_clip_decision_pools_raw_logits_because_pooling_at_another_temperature_can_differ() -> None:
     """Log-mean-exp goes from the highest frame to the mean frame: a peak wins cold, a plateau wins hot."""
-    z = np.zeros((10, 2), np.float32)
-    z[0, 0], z[:, 1] = 5.0, 1.0
-    assert decide_clip(z, [0, 1])[0] == 0 and decide_clip(z / 5, [0, 1])[0] == 1
+    z = np.zeros((20, 2), np.float32)
+    z[-1, 0], z[:, 1] = 5.0, 1.0
+    assert decide_clip(z, [0, 1], 0.02)[0] == 0 and decide_clip(z / 5, [0, 1], 0.02)[0] == 1
 
 
 def scene(logits: np.ndarray, *truth: SceneEvent) -> ScoredScene:

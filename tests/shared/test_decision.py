@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auricle_shared.decision import clip_logits, decide_clip, frame_scores
+from auricle_shared.decision import REACH_SECONDS, clip_logits, decide_clip, frame_scores, pool_clip
 
 LOGITS = st.floats(-30, 30, width=32)
 CLIP = st.integers(1, 4).flatmap(
     lambda classes: st.lists(st.lists(LOGITS, min_size=classes, max_size=classes), min_size=1, max_size=20)
 )
+
+HOP_SECONDS = 0.02
 
 
 def slow_pool(frames: list[list[float]]) -> list[float]:
@@ -100,11 +102,24 @@ def test_scores_of_extreme_logits_are_numbers(activation: str) -> None:
 
 def test_clip_is_decided_among_the_candidates_only() -> None:
     logits = np.array([[9.0, 0.0, 1.0, 2.0], [9.0, 4.0, 1.0, 0.0]], np.float32)
-    assert decide_clip(logits, [0, 1, 2, 3])[0] == 0
-    winner, pooled = decide_clip(logits, [1, 2, 3])
+    long = 1.0  # seconds a frame: all count
+    assert decide_clip(logits, [0, 1, 2, 3], long)[0] == 0
+    winner, pooled = decide_clip(logits, [1, 2, 3], long)
     assert winner == 1
     np.testing.assert_allclose(pooled, slow_pool(logits.tolist()), atol=1e-5)
-    assert decide_clip(logits, [3, 2])[0] == 3
+    assert decide_clip(logits, [3, 2], long)[0] == 3
+
+
+def test_what_was_before_a_clip_does_not_decide_it() -> None:
+    """Its first 0.1 s still look at that: five frames here. Of a clip below 0.2 s, the second half counts."""
+    own = np.array([[0.0, 2.0]], np.float32)
+    other = np.array([[30.0, 0.0]], np.float32)
+    reach = round(REACH_SECONDS / HOP_SECONDS)
+    assert reach == 5
+    for own_frames, wanted in ((45, 1), (5, 1), (4, 0)):
+        logits = np.concatenate([np.repeat(other, reach, 0), np.repeat(own, own_frames, 0)])
+        assert decide_clip(logits, [0, 1], HOP_SECONDS)[0] == wanted
+    np.testing.assert_array_equal(pool_clip(own, HOP_SECONDS), own[0])
 
 
 def test_a_short_certain_stretch_outweighs_a_long_hum() -> None:
@@ -112,4 +127,4 @@ def test_a_short_certain_stretch_outweighs_a_long_hum() -> None:
     logits = np.tile(np.array([[1.0, 0.0]], np.float32), (100, 1))
     logits[50:54, 1] = 8.0
     assert logits.mean(axis=0).argmax() == 0
-    assert decide_clip(logits, [0, 1])[0] == 1
+    assert decide_clip(logits, [0, 1], HOP_SECONDS)[0] == 1

@@ -92,7 +92,7 @@ class Clips:
         logits, scores = (np.concatenate([getattr(p, name) for p in parts]) for name in ("logits", "scores"))
         seconds = len(audio) / meta.rate_hz
         events = detector.update(scores, 0.0) + detector.finish(seconds)
-        winner, pooled = decide_clip(logits, range(len(meta.labels)))
+        winner, pooled = decide_clip(logits, range(len(meta.labels)), meta.spectrogram.hop_seconds)
         decided = frame_scores(pooled, meta.activation, meta.temperature)
         return {
             "label": meta.labels[winner],

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from auricle_shared.decision import clip_logits, frame_scores
+from auricle_shared.decision import frame_scores, pool_clip
 from auricle_shared.errors import AuricleError, DataError
 from auricle_shared.evaluate import clip_frame_logits
 from auricle_shared.pack import Pack
@@ -123,5 +123,6 @@ def _asked(
     scorer = open_if_checkpoint(run / "checkpoints" / BEST)
     assert scorer is not None
     columns = [scorer.metadata.labels.index(label) for label in view.labels]
-    logits = [clip_logits(np, x, np.ones(len(x), x.dtype))[columns] for x in clip_frame_logits(scorer, view, held)]
+    hop_seconds = scorer.metadata.spectrogram.hop_seconds
+    logits = [pool_clip(x, hop_seconds)[columns] for x in clip_frame_logits(scorer, view, held)]
     return dict(zip(held, frame_scores(np.array(logits), "softmax", 1.0), strict=True)) if held else {}
