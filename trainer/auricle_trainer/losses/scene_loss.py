@@ -19,8 +19,9 @@ def scene_loss(
     """Mean over events plus weighted means over their frames and over background frames.
 
     Inside an event, its frames are pooled as the clip decision pools them (which leaves out the first of them) and
-    compared with its label; inside and soon after it, no single frame may say another class; outside, every frame is compared with background. A softmax model
-    has background as class 0; a sigmoid model has no such output, there background means: none of the classes.
+    compared with its label; inside and soon after it, no single frame may say another class; outside, every frame is
+    compared with background. A softmax model has background as class 0; a sigmoid model has no such output, there
+    background means: none of the classes.
 
     Args:
         logits: [B, frames, C].
