@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 import numpy as np
 
+import auricle_shared
 from auricle_shared.errors import SettingsError
 
 T = TypeVar("T")
@@ -87,10 +88,11 @@ def evaluate(training: Training, name: str, *arguments: object) -> tuple[dict[st
 
     Args:
         name: the results are kept as NAME.json and NAME.csv in the run, and used again while they are newer than the
-            checkpoint; it must tell apart whatever `arguments` say.
+            checkpoint and the code that decides; it must tell apart whatever `arguments` say.
     """
     result, clips = training.run / f"{name}.json", training.run / f"{name}.csv"
-    if not _newer((result, clips), training.model):
+    code = Path(auricle_shared.__file__).parent.glob("*.py")
+    if not all(_newer((result, clips), than) for than in (training.model, *code)):
         outputs = ("--json", result, "--clips", clips)
         auricle("evaluate", training.model, "--data", training.data, *arguments, *outputs)
     with open(clips, newline="", encoding="utf-8") as file:
