@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +21,8 @@ import numpy as np
 
 import auricle_shared
 from auricle_shared.errors import SettingsError
+
+from .own_gpu import own_gpu
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -40,8 +45,14 @@ class Training:
         return self.run / "checkpoints" / self.checkpoint
 
 
+_job = threading.local()
+"""number: which of the jobs side by side this thread is"""
+
+
 def side_by_side(work: Callable[[T], Result], items: Iterable[T], jobs: int) -> list[Result]:
-    with ThreadPoolExecutor(jobs) as pool:
+    """`work` of every item, `jobs` at a time; the commands it calls have a GPU of their own if there are several."""
+    numbers = itertools.count()
+    with ThreadPoolExecutor(jobs, initializer=lambda: setattr(_job, "number", next(numbers))) as pool:
         return list(pool.map(work, items))
 
 
@@ -107,6 +118,7 @@ def _newer(files: Sequence[Path], than: Path) -> bool:
 
 def auricle(*arguments: object) -> None:
     command = [sys.executable, "-m", "auricle_shared.command", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, **own_gpu(getattr(_job, "number", 0))}
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, env=environment)
     if done.returncode:
         raise click.ClickException(f"'auricle {' '.join(map(str, arguments))}' ended with code {done.returncode}.")

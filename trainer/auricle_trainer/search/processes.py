@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 from auricle_shared.errors import AuricleError
 
+from ..own_gpu import own_gpu
 from .worker import Stopped
 
 T = TypeVar("T")
@@ -18,7 +20,7 @@ STOPPED_CODE = 130
 
 
 def side_by_side(function: Callable[[T], object], items: Sequence[T]) -> None:
-    """`function` of every item, each in a process; of a single item in this one.
+    """`function` of every item, each in a process, with a GPU of its own if there are several; of one item in this one.
 
     Raises:
         Stopped: one was asked to stop.
@@ -27,7 +29,8 @@ def side_by_side(function: Callable[[T], object], items: Sequence[T]) -> None:
     if len(items) == 1:
         function(items[0])
         return
-    processes = [get_context("spawn").Process(target=_main, args=(function, item)) for item in items]
+    spawn = get_context("spawn")
+    processes = [spawn.Process(target=_main, args=(function, item, own_gpu(k))) for k, item in enumerate(items)]
     for process in processes:
         process.start()
     _wait(processes)
@@ -57,9 +60,10 @@ def _wait(processes: Sequence[BaseProcess]) -> None:
             signal.signal(number, handler)
 
 
-def _main(function: Callable[[T], object], item: T) -> None:
+def _main(function: Callable[[T], object], item: T, environment: dict[str, str]) -> None:
     import torch
 
+    os.environ.update(environment)  # in time: torch looks at it when CUDA is first used
     torch.set_num_threads(1)
     try:
         function(item)
