@@ -74,8 +74,11 @@ def demo(folder: Path, quick: bool, seed: int) -> None:
     scores = hear(paths["alarms.onnx"], paths["scene.wav"])
     step(6, "comparing what was heard with what happened")
     click.echo(told(scores, size.scene_minutes))
+    if quick:
+        click.echo("All parts run. Trained this briefly the model hears next to nothing: leave --quick (QUICK=1) out.")
+        return
     click.echo(f"try it: auricle listen {paths['alarms.onnx']}   (from the microphone; it is no safety device)")
-    if not quick and not good_enough(scores):
+    if not good_enough(scores):
         raise click.exceptions.Exit(1)
 
 
