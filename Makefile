@@ -21,6 +21,8 @@ PROJECTS := shared/pyproject.toml runtime/pyproject.toml trainer/pyproject.toml 
 PACKAGES := shared runtime trainer export
 PAGE_RUNTIME := runtime/auricle_runtime/web/static/ort
 SYSTEM_PACKAGES := libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins libsndfile1 mosquitto mosquitto-clients openssl git git-lfs
+# ONNX Runtime for CUDA where there is a GPU; it and the CPU's cannot be installed side by side.
+ORT := $(if $(shell nvidia-smi -L 2>/dev/null),gpu,cpu)
 DEMO_FLAGS := $(if $(QUICK),--quick)
 
 # Idle OpenMP threads must sleep: spinning makes training up to 12 times slower on a machine that does something else.
@@ -56,7 +58,7 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 	@echo "Environment: making $(VENV) (about 2 minutes and 1.5 GB with torch's CPU build)"
 	@$(call make_venv,$(VENV))
 	@echo "  [2/2] installing (torch is the large one)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[cpu,mic]' -e ./trainer -e ./export librosa \
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio]' -e './runtime[$(ORT),mic]' -e ./trainer -e ./export librosa \
 		| $(SHOW_PIP)
 	@touch $@
 	@echo "  $(VENV) is ready; the command is $(BIN)/auricle"
@@ -64,7 +66,7 @@ $(VENV)/.installed: constraints.txt $(PROJECTS)
 # What only tests need, on top: the optional parts, independent witnesses, real peers.
 $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "Environment: adding what the tests need to $(VENV)"
-	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[cpu,mic,mqtt,web]' \
+	@$(BIN)/pip install -c constraints.txt -e './shared[audio,s3,lfs]' -e './runtime[$(ORT),mic,mqtt,web]' \
 		-e './trainer[embedding,tracking,search]' -e ./export \
 		pytest pytest-timeout pytest-rerunfailures pytest-xdist hypothesis psutil sed_eval setuptools ruff mypy \
 		'moto[s3]' flask-cors playwright nbclient nbformat ipykernel | $(SHOW_PIP)

@@ -13,7 +13,9 @@ from auricle_export.gpu_report import data_parallel, floor, gru, providers
 from auricle_export.gpu_report import report as whole
 from auricle_export.gpu_report.command import gpu_report
 from auricle_export.gpu_report.text import TOLD, as_text
+from auricle_shared.variation import AugmentSettings
 from auricle_trainer.config import load_config
+from auricle_trainer.throughput.table import open_setup
 
 CPU = torch.device("cpu")
 
@@ -97,3 +99,44 @@ def test_a_failed_table_leaves_no_verdict(folder: Path) -> None:
     found = json.loads((folder / "report.json").read_text())
     found["throughput"] = {"failed": "out of memory"}
     assert whole.verdict(found, None) == {}  # type: ignore[arg-type]
+
+
+def test_what_fails_in_a_section_is_written_down_and_the_rest_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what has no words, on a machine that nobody has seen."""
+
+    def fails(*_: object) -> None:
+        raise KeyError
+
+    def out_of_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90 GiB")
+
+    monkeypatch.setattr(gru, "times", fails)
+    monkeypatch.setattr(floor, "floor", out_of_memory)
+    monkeypatch.setattr(whole, "run_table", out_of_memory)
+    found = CliRunner().invoke(gpu_report, [str(tmp_path), "--quick", "--device", "cpu"], catch_exceptions=False)
+    assert found.exit_code == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["gru_times"] == {"failed": "KeyError: no words"}
+    assert report["throughput"]["failed"] == "OutOfMemoryError: CUDA out of memory. Tried to allocate 90 GiB"
+    assert report["precision"] and report["verdict"] == {}
+    assert "gru_times: KeyError" in (tmp_path / "report.txt").read_text()
+
+
+def test_a_provider_that_does_not_start_has_a_row_that_says_why() -> None:
+    rows = providers.compare(load_config("tiny"), (1,), 5, ["cpu", "cuda"])
+    if "cuda" not in [row["provider"] for row in rows if "ms" in row]:
+        assert "CUDA was asked for" in next(row["failed"] for row in rows if row["provider"] == "cuda")
+    assert [row["provider"] for row in rows if "ms" in row][0] == "cpu"
+
+
+def test_everything_that_training_can_draw_is_on(folder: Path) -> None:
+    """All of [augment], [mask] and [shift]; a new kind of augmentation is to be thought of there too."""
+    with open_setup("gru", (), folder / "sounds", None, CPU, 0) as setup:
+        config = whole.with_everything(setup).config
+    plain = AugmentSettings()
+    unchanged = [name for name in plain.__dict__ if getattr(config.augment, name) == getattr(plain, name)]
+    ranges = ["rt60_low_seconds", "rt60_high_seconds", "direct_low_db", "direct_high_db"]
+    assert unchanged == [*ranges, "ambient_low_db", "ambient_high_db"], "how, where it is on at all"
+    assert config.shift.bands and config.mask.band_masks and config.mask.time_masks

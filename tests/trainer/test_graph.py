@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from auricle_shared.errors import SettingsError
 from auricle_shared.pack import Pack
 from auricle_trainer.batches.workers import batches
 from auricle_trainer.config import Config, load_config
@@ -12,6 +13,8 @@ from auricle_trainer.graph import GraphedStep, Step, filled, step_of
 from auricle_trainer.loop import set_learning_rate, train_step
 from auricle_trainer.monitor import SILENT
 from auricle_trainer.selection import select_clips
+from auricle_trainer.strategies.data_parallel import DataParallel
+from auricle_trainer.strategies.single import Single
 from auricle_trainer.train import new_state, window_plan
 
 STEPS = 8
@@ -53,7 +56,31 @@ def test_asked_for_a_graph_the_losses_are_the_eager_ones(
 ) -> None:
     """On a GPU it is recorded and played; on a CPU the step stays eager."""
     config, device = load_config("tiny", ["training.average=0.9", "training.graph=true", *changes]), torch.device(kind)
-    step = step_of(config, device)
+    step = step_of(config, device, Single())
     assert isinstance(step, GraphedStep) == (kind == "cuda")
     eager = losses(config, tones, noise, device, train_step)
     assert losses(config, tones, noise, device, step) == pytest.approx(eager, rel=1e-4)
+
+
+def test_a_step_that_cannot_be_recorded_is_learned_from_eagerly(
+    tones: Pack, noise: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some library's kernel may refuse; recording itself needs a GPU."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(GraphedStep, "_record", refuse)
+    config = load_config("tiny", ["training.average=0.9"])
+    eager = losses(config, tones, noise, CPU, train_step)
+    with pytest.warns(UserWarning, match="capturing.*eagerly") as told:
+        assert losses(config, tones, noise, CPU, GraphedStep()) == eager
+    assert len(told) == 1
+
+
+def test_a_graph_is_of_one_process_on_one_gpu() -> None:
+    config, cuda = load_config("tiny", ["training.graph=true"]), torch.device("cuda")
+    assert isinstance(step_of(config, cuda, Single()), GraphedStep)
+    with pytest.raises(SettingsError, match="data-parallel.*training.graph=false"):
+        step_of(config, cuda, DataParallel())
+    assert step_of(config, CPU, DataParallel()) is train_step

@@ -149,3 +149,34 @@ def test_kill_9_in_the_middle_and_the_same_command_again(
     else:
         assert done.returncode == 0 and "MB of samples a second" in done.stdout, done.stderr
     assert {name: (pack / name).read_bytes() for name in FILES} == whole
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from auricle_trainer.importers import importing
+from auricle_trainer.importers.source import open_source
+found = importing.import_source(open_source(Path(sys.argv[1])), Path(sys.argv[2]), 16000)
+assert len(found.pack.clips) == int(sys.argv[3]), len(found.pack.clips)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux alone")
+def test_four_times_the_recordings_take_no_more_memory(tmp_path: Path) -> None:
+    """64 MB and 256 MB of samples; a reader that kept them would take 192 MB more for the second."""
+    rng, peaks = np.random.default_rng(0), []
+    for i in range(100):
+        path = tmp_path / "100" / "ab"[i % 2] / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_wav(path, rng.integers(-3000, 3000, 20 * 16000, np.int16), 16000)
+        for copy in range(4):
+            again = tmp_path / "400" / "ab"[i % 2] / f"{i}-{copy}.wav"
+            again.parent.mkdir(parents=True, exist_ok=True)
+            again.hardlink_to(path)
+    for count in ("100", "400"):
+        command = [sys.executable, "-c", PEAK, str(tmp_path / count), str(tmp_path / f"pack{count}"), count]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout) / 1024)
+    assert peaks[1] < peaks[0] + 48, f"{peaks} MiB"

@@ -20,6 +20,7 @@ from auricle_shared.errors import SettingsError
 from auricle_shared.pack import Pack
 from auricle_trainer.checkpoint import load_checkpoint, restore, weights_hash
 from auricle_trainer.strategies.choice import choose_strategy
+from auricle_trainer.strategies.ddp import check_gpu
 from auricle_trainer.strategies.single import share_of
 from auricle_trainer.tracking import read_metrics
 from auricle_trainer.train import prepare_folder
@@ -38,7 +39,7 @@ def command(tones: Pack, noise: Pack) -> Callable[..., list[str]]:
         changes = ("training.streams=5", "mask.band_masks=0", "mask.time_masks=0", "calibration.minutes=0")
         settings = [part for change in (*changes, f"training.epochs={epochs}") for part in ("--set", change)]
         data = ["--data", str(tones.path), "--background", str(noise.path), "--run", str(run)]
-        return ["train", "tiny", *data, *settings, "--threads", "1", "--no-mlflow", *more]
+        return ["train", "tiny", *data, *settings, "--device", "cpu", "--threads", "1", "--no-mlflow", *more]
 
     return make
 
@@ -182,3 +183,9 @@ def test_what_contradicts_itself_is_refused(name: str, processes: int, words: st
 def test_hogwild_and_a_gpu_exclude_each_other() -> None:
     with pytest.raises(SettingsError, match="--device cpu"):
         choose_strategy("hogwild", 2, torch.device("cuda"))
+
+
+def test_more_processes_than_gpus_are_refused_by_number() -> None:
+    check_gpu(1, 2)
+    with pytest.raises(SettingsError, match="Process 3 of this machine has no GPU: 2 here"):
+        check_gpu(2, 2)

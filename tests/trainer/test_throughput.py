@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -17,7 +18,7 @@ from auricle_shared.settings import SpectrogramSettings
 from auricle_shared.spectrogram import clip_spectrogram
 from auricle_trainer.config import TrainingSettings, load_config
 from auricle_trainer.throughput.command import throughput
-from auricle_trainer.throughput.measure import Measured
+from auricle_trainer.throughput.measure import Measured, Row
 from auricle_trainer.throughput.naive import librosa_features
 from auricle_trainer.throughput.propose import as_changes, proposal, write_config
 from auricle_trainer.throughput.rows import batch_sizes
@@ -26,7 +27,8 @@ CPU = torch.device("cpu")
 
 
 def run(*arguments: object) -> tuple[str, int]:
-    found = CliRunner().invoke(throughput, [str(a) for a in arguments], catch_exceptions=False)
+    command = [str(a) for a in arguments] + ["--device", "cpu"]
+    found = CliRunner().invoke(throughput, command, catch_exceptions=False)
     return found.output, found.exit_code
 
 
@@ -133,3 +135,26 @@ def test_batch_sizes_in_words(text: str) -> None:
         with pytest.raises(SettingsError, match="--batches"):
             batch_sizes(text, CPU)
     assert batch_sizes("", CPU) == [32, 64, 128] and batch_sizes("8,16", CPU) == [8, 16]
+
+
+def test_a_row_that_fails_says_so_and_the_table_goes_on(
+    tones: Pack, noise: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest batch of a GPU may not fit."""
+    from auricle_trainer.throughput import table as module
+
+    whole = module.measure
+
+    def measure(row: Row, *arguments: Any) -> Measured:
+        if row.batch == 8:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 3 GiB\nmore words")
+        return whole(row, *arguments)
+
+    monkeypatch.setattr(module, "measure", measure)
+    hurry = ("--seconds", 0.1, "--rounds", 1, "--workers", 0, "--batches", "4,8", "--json", tmp_path / "speed.json")
+    text, code = run("tiny", "--data", tones.path, "--background", noise.path, "--picture", tmp_path / "a.png", *hurry)
+    assert code == 0 and "scenes, all augmentation: failed: RuntimeError: CUDA out of memory" in text
+    rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert {row["clips_per_second"] > 0 for row in rows if row["batch"] != 8} == {True}
+    assert {row["clips_per_second"] for row in rows if row["batch"] == 8} == {0.0}
+    assert json.loads((tmp_path / "speed.json").read_text())["proposal"]["streams"] == 4

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from auricle_shared.errors import DataError, ModelError, SettingsError
 from auricle_shared.evaluate import evaluate
 from auricle_shared.pack import Pack, PackWriter
 from auricle_trainer import train as train_module
-from auricle_trainer.checkpoint import load_checkpoint, restore, weights_hash
+from auricle_trainer.checkpoint import load_checkpoint, restore, save_checkpoint, tensors_hash, weights_hash
 from auricle_trainer.config import Config, load_config
 from auricle_trainer.torch_scorer import open_if_checkpoint
 from auricle_trainer.tracking import Observer
@@ -30,6 +31,19 @@ CPU = torch.device("cpu")
 def losses(folder: Path) -> list[float]:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [line["train/loss"] for line in lines]
+
+
+class StopsAfter(Observer):
+    """Ends training after an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch, self._wants = epoch, False
+
+    def log(self, step: int, values: dict[str, Any]) -> None:
+        self._wants = values["epoch"] >= self._epoch
+
+    def wants_stop(self) -> bool:
+        return self._wants
 
 
 def tiny(*changes: str) -> Config:
@@ -74,10 +88,13 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_workers(tones: Pack, 
     assert len(hashes) == 2
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 def test_resume_goes_on_as_if_nothing_had_happened(
-    tones: Pack, noise: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tones: Pack, noise: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    config = tiny("training.epochs=6", "model.dropout=0.3")
+    """Also with other workers; the epoch that was cut in two has the loss of the whole one."""
+    config = tiny("training.epochs=6", "model.dropout=0.3", "training.workers=0")
+    other = tiny("training.epochs=6", "model.dropout=0.3", f"training.workers={workers}")
     train(config, tones, noise, tmp_path / "whole", CPU, seed=1)
 
     class StopsAtStep3(train_module.StopRequest):
@@ -98,15 +115,30 @@ def test_resume_goes_on_as_if_nothing_had_happened(
     assert not outcome.finished
     assert load_checkpoint(tmp_path / "halved/checkpoints/last.pt")["step"] == 3
     torch.manual_seed(99)  # a new process would have another generator
-    assert train(config, tones, noise, tmp_path / "halved", CPU, seed=1, resume=True).finished
+    assert train(other, tones, noise, tmp_path / "halved", CPU, seed=1, resume=True).finished
+    assert losses(tmp_path / "halved") == losses(tmp_path / "whole") and len(losses(tmp_path / "whole")) == 6
     first, second = (load_checkpoint(tmp_path / name / "checkpoints/last.pt") for name in ("whole", "halved"))
-    assert weights_hash(restore(first)[0]) == weights_hash(restore(second)[0])
-    assert torch.equal(first["bank"], second["bank"])
+    assert tensors_hash(first) == tensors_hash(second)
+    assert first["config_hash"] == second["config_hash"], "it is the run that was begun"
+
+
+def test_a_checkpoint_of_another_kind_of_device_is_taken_up(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+    """A GPU's generator has 16 bytes, and its optimiser a learning rate as a tensor."""
+    config = tiny("training.epochs=4")
+    stops = StopsAfter(2)
+    train(config, tones, noise, tmp_path / "run", CPU, seed=1, observers=[stops])
+    path = tmp_path / "run" / "checkpoints" / "last.pt"
+    values = load_checkpoint(path)
+    values |= {name: torch.zeros(1, 16, dtype=torch.uint8) for name in ("generator", "torch_random")}
+    for group in values["optimizer"]["param_groups"]:
+        group |= {"lr": torch.tensor(1e-3), "capturable": True}
+    save_checkpoint(path, values)
+    assert train(config, tones, noise, tmp_path / "run", CPU, seed=1, resume=True).finished
 
 
 def test_resume_refuses_other_settings_and_an_empty_folder(tones: Pack, noise: Pack, tmp_path: Path) -> None:
     train(tiny("training.epochs=1"), tones, noise, tmp_path / "run", CPU, seed=0)
-    with pytest.raises(SettingsError, match="another config"):
+    with pytest.raises(SettingsError, match=r"another config \(training.epochs 1 -> 2\)"):
         train(tiny("training.epochs=2"), tones, noise, tmp_path / "run", CPU, seed=0, resume=True)
     with pytest.raises(SettingsError, match="not empty"):
         train(tiny("training.epochs=1"), tones, noise, tmp_path / "run", CPU, seed=0)
@@ -115,7 +147,10 @@ def test_resume_refuses_other_settings_and_an_empty_folder(tones: Pack, noise: P
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
-def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tones: Pack, noise: Pack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_leaves_a_checkpoint_to_go_on_from(
+    tones: Pack, noise: Pack, tmp_path: Path, number: signal.Signals
+) -> None:
     run = tmp_path / "run"
     command = [sys.executable, "-m", "auricle_shared.command", "train", "tiny", "--data", str(tones.path)]
     command += ["--background", str(noise.path), "--run", str(run), "--set", "training.epochs=5000"]
@@ -123,12 +158,18 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tones: Pack, noise: Pa
     deadline = time.monotonic() + 120
     while not (run / "checkpoints" / "last.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "--resume" in out and "Traceback" not in err
-    step = load_checkpoint(run / "checkpoints" / "last.pt")["step"]
-    assert step > 0
+    assert "Traceback" not in err
+    if number == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130 and "--resume" in out
+    epoch = load_checkpoint(run / "checkpoints" / "last.pt")["epoch"]
+    assert epoch > 0
+    stops = StopsAfter(epoch + 1)
+    train(tiny("training.epochs=5000"), tones, noise, run, CPU, seed=0, resume=True, observers=[stops])
+    assert load_checkpoint(run / "checkpoints" / "last.pt")["epoch"] == epoch + 1
 
 
 def test_a_checkpoint_that_is_none(tmp_path: Path) -> None:
@@ -157,7 +198,6 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(
     train(tiny("training.epochs=1"), tones, noise, tmp_path / "run", CPU, seed=0)
     path = tmp_path / "run" / "checkpoints" / "last.pt"
     before = path.read_bytes()
-    from auricle_trainer.checkpoint import save_checkpoint
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")

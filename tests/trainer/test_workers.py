@@ -135,3 +135,20 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_ends_well(tones: Pack,
     line = next(line for line in out.splitlines() if "--resume" in line)
     for words in ("--seed 3", "--set training.epochs=5000", f"--background {noise.path}"):
         assert words in line
+
+
+def test_nothing_touches_cuda_at_import() -> None:
+    """A process that has may not fork any more, and a worker that does takes memory of the GPU."""
+    code = """
+import importlib, pkgutil, torch
+touched = []
+torch.cuda._lazy_init = lambda: touched.append(1)
+import auricle_trainer
+for module in pkgutil.walk_packages(auricle_trainer.__path__, "auricle_trainer."):
+    importlib.import_module(module.name)
+    assert not touched and not torch.cuda.is_initialized(), module.name
+torch.zeros(1).cuda() if torch.cuda.is_available() else torch.cuda._lazy_init()
+assert touched, "this test could not fail"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

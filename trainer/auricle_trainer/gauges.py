@@ -34,6 +34,11 @@ class Gauges:
         }
         return {**figures, **(self._gpu.read() if self._gpu else {})}
 
+    def close(self) -> None:
+        """Nothing more is read."""
+        if self._gpu:
+            self._gpu.close()
+
     def _workers(self) -> list[psutil.Process]:
         """The same objects again, as `cpu_percent` counts from an object's last call."""
         found = {p.pid: p for p in self._process.children(recursive=True)}
@@ -83,6 +88,12 @@ class GpuGauge:
             except Exception:
                 continue
         return figures
+
+    def close(self) -> None:
+        """Give NVML's samples back."""
+        samples, self._samples = self._samples, []
+        for sample in samples:
+            self._nvml.nvmlGpmSampleFree(sample)
 
     def _busy(self) -> dict[str, float]:
         return {"gpu/busy_percent": float(self._nvml.nvmlDeviceGetUtilizationRates(self._device).gpu)}

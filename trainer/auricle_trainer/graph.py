@@ -7,15 +7,19 @@ a window are filled up with rows that weigh nothing; the rare window with more e
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from auricle_shared.errors import SettingsError
+
 from .batches.batch import Batch
 from .config import Config
 from .loop import TrainingState, learn, prepare, train_step
 from .monitor import SILENT, Monitor
+from .strategies.single import Single
 
 SPARE_SHARE, SPARE_ROWS = 0.25, 32
 """Rows beyond the events of the first window: as a share of them, and at least."""
@@ -25,10 +29,20 @@ WARM_UP_STEPS = 3
 Step = Callable[[TrainingState, Batch, Config, Monitor, float], Tensor]
 
 
-def step_of(config: Config, device: torch.device) -> Step:
-    """How this run learns from a batch. Triplets are mined on the host, so a network with an embedding has no graph."""
-    graph = config.training.graph and device.type == "cuda" and not config.model.embedding
-    return GraphedStep() if graph else train_step
+def step_of(config: Config, device: torch.device, strategy: Single) -> Step:
+    """How this run learns from a batch.
+
+    Raises:
+        SettingsError: a graph that would hold several processes or devices.
+    """
+    if not config.training.graph or device.type != "cuda":
+        return train_step
+    if strategy.name != "single":
+        raise SettingsError(
+            f"training.graph records the steps of one process on one GPU, not of --strategy {strategy.name}: add "
+            "--set training.graph=false."
+        )
+    return GraphedStep()
 
 
 def filled(batch: Batch, rows: int) -> Batch:
@@ -37,10 +51,11 @@ def filled(batch: Batch, rows: int) -> Batch:
 
 
 class GraphedStep:
-    """Drop-in for `loop.train_step` on one GPU."""
+    """Drop-in for `loop.train_step` on one GPU; eager for good where the step cannot be recorded."""
 
     def __init__(self) -> None:
         self._seen = self._rows = 0
+        self._fails = False
         self._graph: torch.cuda.CUDAGraph | None = None
         self._batch: Batch | None = None
         self._loss: Tensor | None = None
@@ -50,12 +65,17 @@ class GraphedStep:
     ) -> Tensor:
         events = len(batch.targets.stream)
         self._seen += 1
-        if self._seen <= WARM_UP_STEPS or (self._graph is not None and events > self._rows):
+        if self._seen <= WARM_UP_STEPS or self._fails or (self._graph is not None and events > self._rows):
             return train_step(state, batch, config, monitor, share_done)
         prepare(state, config)
         if self._graph is None:
             self._rows = events + max(SPARE_ROWS, round(SPARE_SHARE * events))
-            self._record(state, filled(batch, self._rows), config)
+            try:
+                self._record(state, filled(batch, self._rows), config)
+            except RuntimeError as error:
+                self._fails = True
+                warnings.warn(f"no CUDA graph of the step ({error}); it goes on eagerly", stacklevel=2)
+                return train_step(state, batch, config, monitor, share_done)
         else:
             self._take(filled(batch, self._rows))
         assert self._graph is not None and self._loss is not None

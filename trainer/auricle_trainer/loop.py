@@ -40,11 +40,16 @@ class TrainingState:
     strategy: Single = field(default_factory=Single)
     """who else trains these weights"""
     step: int = 0
+    epoch_steps: int = 0
+    """since the epoch began, also before an interruption"""
     best_accuracy: float = -1.0
     best_loss: float = math.inf
 
     def __post_init__(self) -> None:
         self.module = self.strategy.module(self.model)
+        self.epoch_loss = torch.zeros((), device=self.bank.device)
+        """sum over the epoch's steps"""
+        self._generators: dict[torch.device, torch.Generator] = {}
 
     @property
     def kept(self) -> Classifier:
@@ -67,6 +72,7 @@ class TrainingState:
         """What every process has of its own: a row a stream, or one row."""
         return {
             "bank": self.bank,
+            "epoch_loss": torch.stack([self.epoch_loss, self.epoch_loss.new_tensor(self.epoch_steps)])[None],
             "generator": self.generator.get_state()[None],
             "torch_random": self._device_random()[None],
         }
@@ -79,20 +85,39 @@ class TrainingState:
         self.kept.load_state_dict(values["model"])
         if self.average is not None:
             self.model.load_state_dict(values["trained"])
-        self.optimizer.load_state_dict(values["optimizer"])
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"] = group["lr"].to(self.bank.device)
+        self._load_optimizer(values["optimizer"])
         own = self.strategy.share(len(values["bank"]))
         self.bank.copy_(values["bank"][own.start : own.stop])
         self._load_random(*(values[name].reshape(-1, values[name].shape[-1]) for name in ("generator", "torch_random")))
+        self._load_epoch(values.get("epoch_loss"))
         self.step = int(values["step"])
         self.best_accuracy, self.best_loss = float(values["best_accuracy"]), float(values["best_loss"])
 
+    def _load_optimizer(self, saved: dict[str, Any]) -> None:
+        """What it has learned; how it steps is this device's affair: a CUDA graph wants other types than a CPU."""
+        own = [{name: group[name] for name in ("lr", "capturable")} for group in self.optimizer.param_groups]
+        groups = [{**group, **mine} for group, mine in zip(saved["param_groups"], own, strict=True)]
+        self.optimizer.load_state_dict({**saved, "param_groups": groups})
+
+    def generator_on(self, device: torch.device) -> torch.Generator:
+        """Where `torch.nn.DataParallel` computes on other GPUs too: a generator for each of them."""
+        if device == self.generator.device:
+            return self.generator
+        if device not in self._generators:
+            seed = self.generator.initial_seed() + 1 + (device.index or 0)
+            self._generators[device] = torch.Generator(device).manual_seed(seed)
+        return self._generators[device]
+
+    def _load_epoch(self, sums: Tensor | None) -> None:
+        """A row a process; version 0.1 kept none."""
+        if sums is not None and len(sums) == self.strategy.processes:
+            self.epoch_loss.copy_(sums[self.strategy.rank, 0])
+            self.epoch_steps = int(sums[self.strategy.rank, 1])
+
     def _load_random(self, generators: Tensor, devices: Tensor) -> None:
-        """A row a process; with another number of processes than before the draws begin anew."""
+        """A row a process; with other processes or another kind of device than before the draws begin anew."""
         rank = self.strategy.rank
-        if len(generators) != self.strategy.processes:
+        if len(generators) != self.strategy.processes or generators.shape[1:] != self.generator.get_state().shape:
             return
         mine, device = generators[rank].clone(), devices[rank].clone()  # torch crashes on a part of a tensor
         self.generator.set_state(mine)
@@ -145,7 +170,7 @@ def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, 
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
 
     def changed(features: Tensor) -> Tensor:
-        features = augment(features, config, state.generator)
+        features = augment(features, config, state.generator_on(features.device))
         monitor.mark("features")
         return features
 
@@ -224,27 +249,28 @@ def run(
     """
     progress = Progress(steps, "step", silent=not state.strategy.leads)
     told = "first epoch"
-    losses = torch.zeros((), device=state.bank.device)
     counted, begun = 0, time.monotonic()
     for batch in windows:
         monitor.mark("data")
         set_learning_rate(state.optimizer, learning_rate(state.step, steps, config))
-        losses += step(state, batch, config, monitor, state.step / steps)
+        state.epoch_loss += step(state, batch, config, monitor, state.step / steps)
         monitor.after_step(state.step)
         state.strategy.after_step(state)
+        state.epoch_steps += 1
         counted += 1
         progress.update(state.step, told)
         if state.step % steps_per_epoch == 0 or state.step == steps:
             seconds = time.monotonic() - begun
             audio_seconds = counted * config.training.streams * config.window_samples / config.spectrogram.rate_hz
             figures = {
-                "train/loss": state.strategy.mean(float(losses), counted),
+                "train/loss": state.strategy.mean(float(state.epoch_loss), state.epoch_steps),
                 "train/learning_rate": learning_rate(state.step - 1, steps, config),
                 "train/audio_seconds_per_second": audio_seconds / seconds,
                 **monitor.epoch_figures(),
             }
+            state.epoch_loss.zero_()
+            state.epoch_steps = 0
             told = after_epoch(math.ceil(state.step / steps_per_epoch), figures)
-            losses.zero_()
             counted, begun = 0, time.monotonic()
             monitor.pause()
         if state.strategy.agreed(stop()):

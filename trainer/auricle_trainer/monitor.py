@@ -10,8 +10,9 @@ that step has long passed: nothing waits for them.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,12 @@ class StepClock(Monitor):
         self._cuda = device.type == "cuda"
         self._every = every if self._cuda else 1
         self._step = 0
+        self._thread = threading.get_ident()
         self._last: Any = self._now()
-        self._open: list[tuple[str, Any, Any]] = []
+        self._marks: list[tuple[str, Any, Any]] = []
+        """of the step that runs"""
+        self._open: deque[list[tuple[str, Any, Any]]] = deque()
+        """complete steps that were not read yet"""
         self._seconds: Counter[str] = Counter()
         self._measured = 0
 
@@ -75,26 +80,34 @@ class StepClock(Monitor):
         return event
 
     def mark(self, phase: str) -> None:
-        if self._step % self._every == 0:
+        # nn.DataParallel runs the model in a thread a GPU: its phases lie within this thread's.
+        if self._step % self._every == 0 and threading.get_ident() == self._thread:
             now = self._now()
-            self._open.append((phase, self._last, now))
+            self._marks.append((phase, self._last, now))
             self._last = now
 
     def after_step(self, step: int) -> None:
         self._step += 1
+        if self._marks:
+            self._open.append(self._marks)
+            self._marks = []
         if self._step % self._every == 0:
             self._last = self._now()
-        if not self._cuda or self._open and self._open[-1][2].query():
-            self._read()
+        self._read()
 
     def _read(self) -> None:
-        for phase, begin, end in self._open:
-            self._seconds[phase] += begin.elapsed_time(end) / 1000 if self._cuda else end - begin
-        self._measured += sum(phase == PHASES[0] for phase, _, _ in self._open)
-        self._open = []
+        """Of a GPU's steps those that it has passed."""
+        while self._open and (not self._cuda or self._open[0][-1][2].query()):
+            self._measured += 1
+            for phase, begin, end in self._open.popleft():
+                self._seconds[phase] += begin.elapsed_time(end) / 1000 if self._cuda else end - begin
+
+    def pause(self) -> None:
+        self._last, self._marks = self._now(), []
 
     def take(self) -> dict[str, float]:
         """Mean seconds of each phase in the measured steps since the last call; empty without any."""
+        self._read()
         means = {phase: seconds / self._measured for phase, seconds in self._seconds.items()}
         self._seconds, self._measured = Counter(), 0
         return means
@@ -150,10 +163,11 @@ class RunMonitor(StepClock):
         return {name: _mean([f[name] for f in found if name in f]) for name in sorted(names)}
 
     def pause(self) -> None:
+        super().pause()
         self._begun, self._counted = time.monotonic(), 0
-        self._last = self._now()
 
     def close(self) -> None:
+        self._gauges.close()
         if self._profiler is not None:
             self._profiler.stop()
 

@@ -42,13 +42,17 @@ from .checkpoint import (
     save_checkpoint,
     weights_hash,
 )
-from .config import Config
+from .config import Config, changed
 from .fine_tune import Beginning, new_weights
 from .graph import step_of
 from .loop import TrainingState, new_optimizer, run
 from .metrics.plots import confusion_figure, curves_figure, save
+from .models.recurrence import flattened
 from .monitor import SILENT, RunMonitor
 from .provenance import code_state, environment
+from .record.differences import changed as changes
+from .record.differences import in_words
+from .record.run_folder import flat
 from .record.writing import begin_session, end_session, write_record
 from .selection import Selection, select_clips
 from .strategies.restart import sign, signed_by_us
@@ -60,7 +64,8 @@ from .tracking import Observer, Tracker, read_metrics
 SYNTHETIC_SECONDS = 600.0
 DRAW_SECONDS = 20.0
 """Between pictures of a running training"""
-NORMALISATION_WINDOWS = 4
+NORMALISATION_WINDOWS, NORMALISATION_STREAMS = 4, 64
+"""At most; more would only be more of the same"""
 LEAST_STEPS = 5
 """Steps an epoch. A folder of a hundred clips is heard in two, and would be done before it has learned."""
 
@@ -100,6 +105,7 @@ def train(
     strategy = strategy or Single()
     resume = resume or (signed_by_us(folder) and (folder / "checkpoints" / LAST).is_file())
     tell = say if strategy.leads else nothing
+    step = step_of(config, device, strategy)
     recorded = background
     with strategy.leader_first():
         if strategy.leads:
@@ -121,9 +127,10 @@ def train(
         f"{parameters(state)} parameters; {steps_per_epoch} steps an epoch; {device}{of_several(strategy)}"
     )
     values: dict[str, Any] = {}
+    begun_with = config
     if resume:
         values = load_checkpoint(folder / "checkpoints" / LAST)
-        metadata = same_run(values, metadata, config, pack, folder)
+        begun_with, metadata = same_run(values, metadata, config, pack, folder)
         state.load(values)
         tell(f"goes on at step {state.step} of {steps}")
     elif strategy.leads:
@@ -135,7 +142,7 @@ def train(
         for observer in observers:
             observer.begin(folder)
         tracker = Tracker(folder, observers)
-        keeper = EpochKeeper(config, pack, selection, folder, state, metadata, tracker)
+        keeper = EpochKeeper(begun_with, pack, selection, folder, state, metadata, tracker)
         if resume:
             keeper.go_on(values)
 
@@ -153,7 +160,7 @@ def train(
         strategy.start(state, config, plan, steps, steps_per_epoch)
         own = plan.part(strategy.share(plan.streams)) if strategy.processes > 1 else plan
         windows = batches(own, range(state.step, steps), config.training.workers, device)
-        run(state, windows, steps, steps_per_epoch, config, after_epoch, ends, monitor, step_of(config, device))
+        run(state, windows, steps, steps_per_epoch, config, after_epoch, ends, monitor, step)
         monitor.close()
         if state.step < steps:
             keeper.save(LAST, state.to_dict())
@@ -173,14 +180,22 @@ def train(
 
 def same_run(
     values: dict[str, Any], metadata: ModelMetadata, config: Config, pack: Pack, folder: Path
-) -> ModelMetadata:
-    """What the run was begun with.
+) -> tuple[Config, ModelMetadata]:
+    """What the run was begun with. The number of workers may be another one now: the audio is the same.
 
     Raises:
         SettingsError: it was something else than now.
     """
-    if values["config_hash"] != config.hash or values["data_fingerprint"] != pack.fingerprint:
-        raise SettingsError(f"{folder} was trained with another config or other data; resume needs the same ones.")
+    begun_with = Config.from_dict(values["config"], config.name)
+    one, other = (changed(c, ["training.workers=0"]) for c in (begun_with, config))
+    if one.hash != other.hash:
+        told = in_words(changes(flat(one.to_dict()), flat(other.to_dict())))
+        raise SettingsError(f"{folder} was trained with another config ({told}); resume needs the same one.")
+    if values["data_fingerprint"] != pack.fingerprint:
+        raise SettingsError(
+            f"{folder} was trained on other data ({values['data_fingerprint']}, these are {pack.fingerprint}); "
+            "resume needs the same ones."
+        )
     began = ModelMetadata.from_strings(values["metadata"], str(folder))
     for key, what in (("seed", "seed"), ("background_fingerprint", "background")):
         if began.provenance[key] != metadata.provenance[key]:
@@ -188,7 +203,7 @@ def same_run(
                 f"{folder} was begun with the {what} {began.provenance[key]}, not {metadata.provenance[key]}; "
                 "resume needs the same one."
             )
-    return began
+    return begun_with, began
 
 
 def of_several(strategy: Single) -> str:
@@ -263,7 +278,7 @@ def new_state(
     if strategy.rank:  # weights are drawn alike everywhere, what hides and drops features is not
         torch.manual_seed(seed + strategy.rank)
     generator = torch.Generator(device).manual_seed(seed + strategy.rank)
-    average = copy.deepcopy(model).requires_grad_(False) if config.training.average else None
+    average = flattened(copy.deepcopy(model).requires_grad_(False)) if config.training.average else None
     bank = model.zero_state(len(strategy.share(plan.streams)))
     optimizer = new_optimizer(model, config, device)
     return TrainingState(model, average, optimizer, bank, generator, torch.zeros((), device=device), strategy)
@@ -271,7 +286,7 @@ def new_state(
 
 def normalisation_audio(plan: WindowPlan) -> Any:
     """Audio of the streams' first windows: the mean and deviation of the features come from it."""
-    windows = MixedWindows(plan)
+    windows = MixedWindows(plan.part(range(min(plan.streams, NORMALISATION_STREAMS))))
     return torch.cat([windows[number].audio for number in range(NORMALISATION_WINDOWS)], 1).numpy()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,15 +38,17 @@ def gpu_report(folder: Path, data: Path | None, device: str, threads: int, quick
     from .report import Sizes, alarm_sounds, measure, with_everything
     from .text import as_text
 
+    def keep(so_far: dict[str, Any]) -> None:
+        write_text(folder / "report.json", json.dumps(so_far, indent=2))
+
     where = choose_device(device)
     torch.set_num_threads(threads)
     folder.mkdir(parents=True, exist_ok=True)
     config = "tiny" if quick else "gru"
     with open_setup(config, (), data or alarm_sounds(folder / "sounds", 4 if quick else 200), None, where, 0) as setup:
-        found = measure(with_everything(setup), Sizes.of(where, quick))
+        found = measure(with_everything(setup), Sizes.of(where, quick), keep)
     text = as_text(found)
     write_text(folder / "report.txt", text + "\n")
-    write_text(folder / "report.json", json.dumps(found, indent=2))
     if "rows" in found["throughput"]:
         save(figure(found["throughput"]), folder / "speed.png")
     click.echo(text)

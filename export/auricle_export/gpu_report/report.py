@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from auricle_shared.errors import AuricleError
 from auricle_shared.pack import is_pack
 from auricle_trainer.alarms import write_alarm_pack
+from auricle_trainer.config import ShiftSettings
 from auricle_trainer.throughput.rows import CPU_BATCHES, GPU_BATCHES
 from auricle_trainer.throughput.setup import Setup
-from auricle_trainer.throughput.table import run_table
+from auricle_trainer.throughput.table import first_line, run_table
 
 from . import data_parallel, floor, gru, precision, providers
 
@@ -43,8 +43,12 @@ class Sizes:
         return cls(CPU_BATCHES, (64, 128, 256), 1, 4.0, 9, 1024)
 
 
-def measure(setup: Setup, sizes: Sizes) -> dict[str, Any]:
-    """The whole report as plain values."""
+def measure(setup: Setup, sizes: Sizes, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The whole report as plain values.
+
+    Args:
+        keep: called after every section with what there is so far.
+    """
     device, config = setup.device, setup.config
     frames = config.window_samples // config.spectrogram.hop_samples
     found: dict[str, Any] = {"device": str(device), "config": config.name, "clip_seconds": setup.clip_seconds}
@@ -62,19 +66,21 @@ def measure(setup: Setup, sizes: Sizes) -> dict[str, Any]:
         print(f"{name} ...", file=sys.stderr, flush=True)
         try:
             found[name] = section()
-        except (AuricleError, RuntimeError, ImportError) as error:
-            found[name] = {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"}
+        except Exception as error:  # whatever fails on a machine nobody has seen: the other sections are worth having
+            found[name] = {"failed": first_line(error)}
+        keep(found)
     found["verdict"] = verdict(found, setup)
+    keep(found)
     return found
 
 
 def verdict(found: dict[str, Any], setup: Setup) -> dict[str, Any]:
     """The fastest row of the table against what was wanted; empty where the table failed."""
-    rows = [row for row in found["throughput"].get("rows", []) if row["path"]]
+    rows = [row for row in found["throughput"].get("rows", []) if row["path"] and row["clips_per_second"]]
     if not rows:
         return {}
     best = max(rows, key=lambda row: row["clips_per_second"])
-    share = found["floor"].get("seconds_a_clip", 0.0) * best["clips_per_second"]
+    floor_seconds = found["floor"].get("seconds_a_clip")
     return {
         "row": best["name"],
         "batch": best["batch"],
@@ -83,7 +89,7 @@ def verdict(found: dict[str, Any], setup: Setup) -> dict[str, Any]:
         "aimed_audio_seconds_per_second": AIMED_AUDIO_SECONDS,
         "ratio_to_naive": best["ratio_to_naive"],
         "wanted_ratio": WANTED_RATIO,
-        "share_of_floor": share,
+        "share_of_floor": floor_seconds and floor_seconds * best["clips_per_second"],
     }
 
 
@@ -96,5 +102,6 @@ def alarm_sounds(path: Path, clips_per_class: int) -> Path:
 
 def with_everything(setup: Setup) -> Setup:
     """The reference: GRU-128 over 40 log-mel bands with everything on that training can draw."""
-    augment = replace(setup.config.augment, speed_low=0.88, speed_high=1.12, room=0.3, ambient=0.3, mix=0.2)
-    return replace(setup, config=replace(setup.config, augment=augment))
+    drawn = {"speed_low": 0.88, "speed_high": 1.12, "room": 0.3, "ambient": 0.3, "mix": 0.2}
+    augment = replace(setup.config.augment, **drawn, gain_low_db=-6.0, gain_high_db=6.0)
+    return replace(setup, config=replace(setup.config, augment=augment, shift=ShiftSettings(bands=1.0)))

@@ -48,6 +48,9 @@ def _floor(section: dict[str, Any]) -> str:
 def _providers(section: list[dict[str, Any]]) -> str:
     lines = ["ONNX Runtime, the same model:"]
     for row in section:
+        if "failed" in row:
+            lines.append(f"  {row['provider']:>4}: {row['failed']}")
+            continue
         lines.append(
             f"  {row['provider']:>4}, batch {row['batch']:5d} x {row['frames']} frames: {row['ms']:.3f} ms, "
             f"logits within {row['error']:.1e} of the CPU's"
@@ -69,12 +72,13 @@ def _parallel(section: dict[str, Any]) -> str:
 
 
 def _verdict(section: dict[str, Any]) -> str:
+    share = section["share_of_floor"]
+    floor = "" if share is None else f", {100 * share:.1f} % of the arithmetic floor's speed"
     return (
         f"Fastest: {section['row']}, batch {section['batch']}: {section['audio_seconds_per_second']:.0f} s of audio a "
         f"second (wanted {section['wanted_audio_seconds_per_second']}, aimed at "
         f"{section['aimed_audio_seconds_per_second']} on one GPU of the H100's class), "
-        f"{section['ratio_to_naive']:.1f} times the naive row (wanted {section['wanted_ratio']}), "
-        f"{100 * section['share_of_floor']:.1f} % of the arithmetic floor's speed."
+        f"{section['ratio_to_naive']:.1f} times the naive row (wanted {section['wanted_ratio']})" + floor + "."
     )
 
 

@@ -64,5 +64,11 @@ class TorchArrays:
     def gru(layer: nn.GRU, x: Tensor, hidden: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """x [B, F, in], hidden one [B, H] a layer -> y [B, F, H], hidden after the last frame."""
         start = torch.stack(list(hidden))
-        y, last = train_gru(layer, x, start) if torch.is_grad_enabled() and x.device.type == "cpu" else layer(x, start)
+        if x.device.type == "cpu" and torch.is_grad_enabled():
+            y, last = train_gru(layer, x, start)
+        elif x.device.type == "cpu":
+            y, last = layer(x, start)
+        else:  # under autocast cuDNN's GRU would compute in float16, whatever was asked for, and its gradient overflow
+            with torch.autocast(x.device.type, enabled=False):
+                y, last = layer(x.float(), start.float())
         return y, list(last)

@@ -8,12 +8,14 @@ On a GPU, and wherever no gradient is wanted, torch's GRU is used.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.amp import custom_bwd, custom_fwd
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Recurrence(torch.autograd.Function):
@@ -72,6 +74,14 @@ class Recurrence(torch.autograd.Function):
         d_bias = flat.sum((0, 1))
         d_input = torch.cat([flat[..., : 2 * size], d_states * to_n], -1)
         return d_input, carried, d_weight, d_bias
+
+
+def flattened(model: M) -> M:
+    """The model, each of its GRUs' weights in one piece of memory, as cuDNN wants them after a copy or a move."""
+    for part in model.modules():
+        if isinstance(part, nn.RNNBase):
+            part.flatten_parameters()
+    return model
 
 
 def train_gru(layer: nn.GRU, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:

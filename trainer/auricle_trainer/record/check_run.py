@@ -15,11 +15,9 @@ from ..checkpoint import BEST, LAST, load_checkpoint, state_hash
 from ..config import Config
 from .checks import Check, differs, judged, ok, unknown
 from .data_rows import rows_fingerprint
-from .differences import changed
+from .differences import changed, in_words
 from .run_folder import RunFolder, flat
 from .writing import event_values
-
-MOST_SETTINGS = 3
 
 
 def check_config(run: RunFolder) -> Check:
@@ -35,7 +33,7 @@ def check_config(run: RunFolder) -> Check:
         found = next(iter(hashes))
     if wanted in hashes | {found}:
         return ok("config", wanted)
-    edited = _settings(changed(flat(_kept_config(run)), flat(run.config)))
+    edited = in_words(changed(flat(_kept_config(run)), flat(run.config)))
     return differs(
         "config", f"config.json has the hash {found}; trained with {wanted}" + (f": {edited}" if edited else "")
     )
@@ -51,11 +49,6 @@ def _kept_config(run: RunFolder) -> dict[str, Any]:
         if values.get("config_hash") == run.record.get("config_hash"):
             return json.loads(json.dumps(values["config"]))  # tuples as lists
     return run.config
-
-
-def _settings(pairs: Mapping[str, tuple[Any, Any]]) -> str:
-    told = [f"{key} {before} -> {after}" for key, (before, after) in pairs.items()]
-    return ", ".join(told[:MOST_SETTINGS]) + (", ..." if len(told) > MOST_SETTINGS else "")
 
 
 def check_rows(run: RunFolder) -> Check:
@@ -113,5 +106,5 @@ def calibration_faults(metadata: ModelMetadata, record: Mapping[str, Any]) -> li
     """Temperature and event settings that are not the run's of now; nothing where it keeps none (version 0.1)."""
     pairs = {k: (v, record[k]) for k, v in event_values(metadata).items() if k in record}
     found, wanted = flat({k: v[0] for k, v in pairs.items()}), flat({k: v[1] for k, v in pairs.items()})
-    edited = _settings(changed(wanted, found))
+    edited = in_words(changed(wanted, found))
     return [f"calibrated otherwise than the run is now: {edited}"] if edited else []

@@ -15,6 +15,7 @@ from .run_folder import RunFolder, flat
 
 FIGURES = ("epochs", "minutes", "parameters", "loss", "validation", "test", "stream", "misses", "false_alarms_an_hour")
 ABSENT = "(none)"
+MOST_TOLD = 3
 
 Pairs = dict[str, tuple[Any, Any]]
 
@@ -56,6 +57,12 @@ def changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> Pairs:
     keys = sorted(first.keys() | second.keys())
     pairs = ((key, first.get(key, ABSENT), second.get(key, ABSENT)) for key in keys)
     return {key: (one, other) for key, one, other in pairs if one != other}
+
+
+def in_words(pairs: Pairs) -> str:
+    """'training.epochs 20 -> 40, ...'"""
+    told = [f"{key} {before} -> {after}" for key, (before, after) in pairs.items()]
+    return ", ".join(told[:MOST_TOLD]) + (", ..." if len(told) > MOST_TOLD else "")
 
 
 def code_changes(first: RunFolder, second: RunFolder) -> Pairs:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from auricle_trainer.models.recurrence import flattened
+
 from .single import Single
 
 
@@ -30,9 +32,8 @@ class _Replica(nn.Module):
         self.model = model
 
     def forward(self, audio: Tensor, state: Tensor, augment: Any) -> Any:
-        for part in self.modules():
-            if isinstance(part, nn.RNNBase) and audio.is_cuda:
-                part.flatten_parameters()
+        if audio.is_cuda:
+            flattened(self)
         return self.model(audio, state, augment)
 
 

@@ -15,11 +15,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from auricle_shared.errors import SettingsError
 
 from .single import Single
 
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 
 RENDEZVOUS, LAUNCHER = "AURICLE_RENDEZVOUS", "AURICLE_LAUNCHER"
 """Set by our own launcher: the file through which the processes meet, and the process that waits for them"""
+PATIENCE_SECONDS = 2 * 3600.0
+"""For the leading process, which validates and calibrates while the others wait; the dead are found by the launcher"""
+STEPS_A_QUESTION = 16
+"""On GPUs, from one question whether to stop to the next"""
 
 
 class DDP(Single):
@@ -44,11 +51,15 @@ class DDP(Single):
         self.rank, self.processes = int(environment["RANK"]), int(environment["WORLD_SIZE"])
         self._local = int(environment["LOCAL_RANK"])
         self._launcher = int(environment.get(LAUNCHER, 0))
-        self._cuda = cuda
+        self._cuda, self._asked = cuda, 0
         if cuda:
+            check_gpu(self._local, torch.cuda.device_count())
             torch.cuda.set_device(self._local)
         store = _meeting_place(environment, self.rank, self.processes)
-        dist.init_process_group("nccl" if cuda else "gloo", store=store, rank=self.rank, world_size=self.processes)
+        patience = timedelta(seconds=PATIENCE_SECONDS)
+        dist.init_process_group(
+            "nccl" if cuda else "gloo", timeout=patience, store=store, rank=self.rank, world_size=self.processes
+        )
 
     def device(self, wanted: torch.device) -> torch.device:
         return torch.device("cuda", self._local) if self._cuda else wanted
@@ -58,7 +69,8 @@ class DDP(Single):
         return converted
 
     def module(self, model: nn.Module) -> Callable[..., Any]:
-        return nn.parallel.DistributedDataParallel(model, device_ids=[self._local] if self._cuda else None)
+        devices = [self._local] if self._cuda else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices)
 
     def total(self, count: Tensor) -> Tensor:
         # DDP averages the gradients of the processes: a count shared evenly turns that into the mean over everything.
@@ -72,6 +84,9 @@ class DDP(Single):
         return float(sums[0] / sums[1])
 
     def agreed(self, stop: bool) -> bool:
+        self._asked += 1
+        if self._cuda and self._asked % STEPS_A_QUESTION:
+            return False  # the answer would be waited for, and the GPU would run dry at every step
         orphaned = self._launcher and os.getppid() != self._launcher
         wanted = self._tensor([float(stop or orphaned)])
         dist.all_reduce(wanted, dist.ReduceOp.MAX)
@@ -99,6 +114,15 @@ class DDP(Single):
     def close(self) -> None:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def check_gpu(local: int, gpus: int) -> None:
+    """Raises SettingsError: this machine has no GPU of that number."""
+    if local >= gpus:
+        raise SettingsError(
+            f"Process {local + 1} of this machine has no GPU: {gpus} here. Start at most {gpus} processes, or add "
+            "--device cpu."
+        )
 
 
 def _meeting_place(environment: Mapping[str, str], rank: int, processes: int) -> dist.Store:

@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from auricle_trainer.batches.workers import MixedWindows
+from auricle_trainer.batches.workers import batches
 from auricle_trainer.loop import augment, follow, train_step
 from auricle_trainer.losses.scene_loss import scene_loss
 from auricle_trainer.models.arrays import TorchArrays
 
 from .measure import wait
 from .naive import Clips, endless, loader, needs_librosa
-from .setup import NAIVE_BATCH, Setup
+from .setup import MANY_STEPS, NAIVE_BATCH, Setup
 
 
 def ratios(setup: Setup, batch: int, rounds: int) -> dict[str, Any]:
@@ -71,15 +71,14 @@ class Turns:
         self._config, self._device = setup.config, setup.device
         self._librosa = endless(loader(Clips(setup, True)))
         plan = setup.plan()
-        self._windows, self._number = MixedWindows(plan), 0
+        self._windows = batches(plan, range(MANY_STEPS), 0, self._device)
         self._state = setup.state(plan)
         self._state.model.train()
         self._batch = self._next_batch()
         self._features = self._heard()
 
     def _next_batch(self) -> Any:
-        self._number += 1
-        return self._windows[self._number - 1].to(self._device)
+        return next(self._windows)
 
     def _heard(self) -> torch.Tensor:
         model, state = self._state.model, self._state

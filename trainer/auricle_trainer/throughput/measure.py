@@ -85,6 +85,7 @@ def measure(row: Row, device: torch.device, seconds: float, epoch_clips: float) 
     phases = clock.take()
     whole = sum(phases.values())
     figures = gauges.read()
+    gauges.close()
     idle = 1 - busy / elapsed / torch.get_num_threads()
     if "gpu/busy_percent" in figures:
         idle = 1 - figures["gpu/busy_percent"] / 100

@@ -103,6 +103,8 @@ def _notes(found: dict[str, Any]) -> list[str]:
         for row in found["rows"]
         if row["ratio_to_single"]
     ]
+    if "ratios_failed" in found:
+        lines.append(f"Data path and step against network: {found['ratios_failed']}")
     if "data_path" in found:
         data, whole = found["data_path"], found["step_over_network"]
         low, high = data["quartiles"]
@@ -134,7 +136,7 @@ def figure(found: dict[str, Any]) -> Any:
         axes.text(left, place, f" {row['clips_per_second']:.0f} ({row['ratio_to_naive']:.1f}x)", va="center")
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
-    axes.set_xlim(right=1.25 * max(row["clips_per_second"] for row in rows))
+    axes.set_xlim(right=1.25 * max((row["clips_per_second"] for row in rows), default=1.0))
     axes.set_xlabel("clips a second; a bar's colours are the shares of a step's time")
     shown = {phase for row in rows for phase in row["phase_shares"]}
     handles = [axes.barh(0, 0, color=colour, label=phase) for phase, colour in COLOURS.items() if phase in shown]

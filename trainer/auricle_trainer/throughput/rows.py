@@ -14,6 +14,7 @@ from auricle_trainer.graph import step_of
 from auricle_trainer.loop import train_step
 from auricle_trainer.models.arrays import TorchArrays
 from auricle_trainer.monitor import StepClock
+from auricle_trainer.strategies.single import Single
 
 from .measure import Row
 from .naive import PlainArrays, batched_steps, naive_steps
@@ -26,7 +27,7 @@ GPU_BATCHES = (64, 512, 2048, 8192)
 def scene_steps(setup: Setup, clock: StepClock) -> Iterator[int]:
     """Training as `auricle train` does it: mixing, augmentation, features, carried state, moving average."""
     plan = setup.plan()
-    state, step = setup.state(plan), step_of(setup.config, setup.device)
+    state, step = setup.state(plan), step_of(setup.config, setup.device, Single())
     for batch in batches(plan, range(MANY_STEPS), setup.config.training.workers, setup.device):
         clock.mark("data")
         step(state, batch, setup.config, clock, 0.0)

@@ -34,20 +34,20 @@ START_SECONDS = 120.0
 """For the other processes to import torch and take their first step"""
 
 
-def strategy_rows(setup: Setup, batch: int) -> list[Row]:
-    """DataParallel, DDP and Hogwild, each at the same global batch without workers; those that this device can."""
-    changed = setup.with_training(streams=batch, workers=0, graph=False)
+def strategy_rows(setup: Setup, batch: int, workers: int) -> list[Row]:
+    """DataParallel, DDP and Hogwild, each at the same global batch with `workers` a process; those this device can."""
+    changed = setup.with_training(streams=batch, workers=workers, graph=False)
     cuda = setup.device.type == "cuda"
     processes = devices() if cuda else CPU_PROCESSES
     over = f"over {processes} GPU(s)" if cuda else "(does nothing on a CPU)"
     steps = partial(steps_with, changed, strategy=DataParallel())
-    found = [Row(f"... DataParallel {over}", steps, batch, 0, True, strategy="data-parallel")]
+    found = [Row(f"... DataParallel {over}", steps, batch, workers, True, strategy="data-parallel")]
     if processes > 1:
         steps = partial(ddp_steps, changed, processes=processes)
-        found.append(Row(f"... DDP, {processes} processes", steps, batch, 0, True, strategy="ddp"))
+        found.append(Row(f"... DDP, {processes} processes", steps, batch, workers, True, strategy="ddp"))
     if not cuda:
         steps = partial(hogwild_steps, changed, processes=processes)
-        found.append(Row(f"... Hogwild, {processes} processes", steps, batch, 0, True, strategy="hogwild"))
+        found.append(Row(f"... Hogwild, {processes} processes", steps, batch, workers, True, strategy="hogwild"))
     return found
 
 
@@ -58,7 +58,7 @@ def steps_with(setup: Setup, clock: Monitor, strategy: Single) -> Iterator[int]:
     state = new_state(setup.config, plan, device, setup.seed, strategy)
     own = plan.part(strategy.share(plan.streams)) if strategy.processes > 1 else plan
     stop = False
-    for batch in batches(own, range(MANY_STEPS), 0, device):
+    for batch in batches(own, range(MANY_STEPS), setup.config.training.workers, device):
         clock.mark("data")
         train_step(state, batch, setup.config, clock)
         try:

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 
 from auricle_shared.audio import write_wav
-from auricle_shared.errors import DataError
+from auricle_shared.errors import AuricleError, DataError
 from auricle_shared.pack import Pack, open_data
 from auricle_trainer.config import load_config
 from auricle_trainer.selection import select_clips
 from auricle_trainer.train import synthetic_background_pack
 
 from .data_path import ratios
-from .measure import Measured, measure
+from .measure import Measured, Row, measure
 from .naive import needs_librosa
 from .report import result
 from .rows import naive_rows, scene_rows
@@ -62,26 +62,51 @@ def run_table(
         files = write_files(setup.pack, setup.selection.train, Path(folder))
         middle = batches[min(1, len(batches) - 1)]
         rows = [*naive_rows(setup, workers, files), *scene_rows(setup, workers, batches)]
-        rows += strategy_rows(setup, middle)
+        rows += strategy_rows(setup, middle, workers if setup.device.type == "cuda" else 0)
         for number, (place, row) in enumerate(list(enumerate(rows)) * passes, 1):
             tell(f"{number}/{passes * len(rows)} {row.name} (batch {row.batch}, {row.workers} workers)")
-            now = measure(row, setup.device, seconds, setup.epoch_clips(row.scenes))
+            now = measured_or_failed(row, setup, seconds)
             found[place] = max(now, found.get(place, now), key=lambda m: m.clips_per_second)
     measured = with_ratios(list(found.values()))
     tell(f"data path and step against network, {rounds} turns")
-    path = ratios(setup, middle, rounds)
+    try:
+        path = ratios(setup, middle, rounds)
+    except (AuricleError, RuntimeError, MemoryError) as error:
+        path = {"ratios_failed": first_line(error)}
+        tell(f"failed: {path['ratios_failed']}")
     return result(setup, measured, path), measured
 
 
+def measured_or_failed(row: Row, setup: Setup, seconds: float) -> Measured:
+    """A row that this machine cannot (too large a batch, for instance) says so, and the table goes on."""
+    try:
+        return measure(row, setup.device, seconds, setup.epoch_clips(row.scenes))
+    except (AuricleError, RuntimeError, MemoryError) as error:
+        if setup.device.type == "cuda":
+            torch.cuda.empty_cache()
+        note = f"failed: {first_line(error)}"
+        tell(note)
+        return Measured(row.name, row.batch, row.workers, 0.0, 0.0, {}, note=note, strategy=row.strategy)
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, and of what kind it is."""
+    return f"{type(error).__name__}: {str(error).strip() or 'no words'}".splitlines()[0]
+
+
 def with_ratios(rows: Sequence[Measured]) -> list[Measured]:
-    """Every row over the first; a strategy's over one process that draws the same windows without workers."""
+    """Every row over the first; a strategy's over one process that draws the same windows with as many workers."""
     found = []
     for row in rows:
-        alone = [r for r in rows if (r.path, r.batch, r.workers) == ("workers", row.batch, 0)]
-        single = row.clips_per_second / alone[0].clips_per_second if row.strategy and alone else 0.0
-        over_naive = row.clips_per_second / rows[0].clips_per_second
-        found.append(replace(row, ratio_to_naive=over_naive, ratio_to_single=single))
+        alone = [r for r in rows if (r.path, r.batch, r.workers) == ("workers", row.batch, row.workers)]
+        single = over(row, alone[0]) if row.strategy and alone else 0.0
+        found.append(replace(row, ratio_to_naive=over(row, rows[0]), ratio_to_single=single))
     return found
+
+
+def over(row: Measured, other: Measured) -> float:
+    """0 where either failed."""
+    return row.clips_per_second / other.clips_per_second if other.clips_per_second else 0.0
 
 
 def write_files(pack: Pack, clips: Sequence[int], folder: Path) -> list[Path]:
