@@ -17,7 +17,7 @@ from auricle_trainer.augment.room import Rooms, room_samples
 from auricle_trainer.augment.speed import BLOCK, HALF, filters
 from auricle_trainer.batches.excerpts import excerpt
 from auricle_trainer.batches.mix import Mixer, Planner, Sounds, resident
-from auricle_trainer.batches.rows import TILE, add_parts, add_tiles, ramps, read_rows
+from auricle_trainer.batches.rows import TILE, add_parts, add_tiles, read_rows, spread
 
 CPU = torch.device("cpu")
 SETTINGS = SceneSettings(reset=0.0, gap_seconds=0.2)
@@ -191,12 +191,14 @@ def test_every_device_mixes_the_same(kind: str, tones: Pack, noise: Pack) -> Non
 def test_rows_are_what_a_loop_reads(dtype: torch.dtype, length: int) -> None:
     rng = np.random.default_rng(length)
     samples = torch.arange(1, length + 1).to(dtype)
-    start = rng.integers(-12, length + 12, 200)
+    start, step, count = rng.integers(-30, length + 12, 200), rng.integers(1, 15, 200), rng.integers(0, 7, 200)
     low = rng.integers(0, length, 200)
-    high = np.minimum(length, low + rng.integers(0, 20, 200))
-    found = read_rows(samples, start, 9, low, high)
-    for row, s, a, b in zip(found, start, low, high, strict=True):
-        assert row.tolist() == [float(samples[k]) if a <= k < b else 0.0 for k in range(s, s + 9)]
+    high = np.minimum(length, low + rng.integers(0, 30, 200))
+    found = iter(read_rows(samples, start, step, count, 9, low, high))
+    for first, by, rows, a, b in zip(start, step, count, low, high, strict=True):
+        for s in range(first, first + rows * by, by):
+            assert next(found).tolist() == [float(samples[k]) if a <= k < b else 0.0 for k in range(s, s + 9)]
+    assert not list(found)
 
 
 @pytest.mark.parametrize("add", [add_parts, add_tiles])
@@ -212,5 +214,7 @@ def test_parts_are_added_where_a_loop_adds_them(add: Callable[..., None]) -> Non
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-def test_ramps() -> None:
-    assert ramps(np.array([3, 0, 1, 2])).tolist() == [0, 1, 2, 0, 0, 1]
+def test_spread() -> None:
+    number, first, second = spread(CPU, np.array([3, 0, 1, 2]), np.array([5, 6, 7, 8]), np.array([-1, 0, 1, 2]))
+    assert number.tolist() == [0, 1, 2, 0, 0, 1]
+    assert first.tolist() == [5, 5, 5, 7, 8, 8] and second.tolist() == [-1, -1, -1, 1, 2, 2]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from auricle_shared.variation import ROOMS, AugmentSettings, between
-from auricle_trainer.batches.rows import TILE, add_parts
+from auricle_trainer.batches.rows import TILE, add_parts, spread
 
 SILENT_SECONDS = 0.0025
 """Between direct sound and first reflection: a detour of 0.9 m."""
@@ -84,7 +84,8 @@ def reverberate(
         places = np.arange(len(chosen))
         one = np.ones(len(chosen), np.float32)
         add_parts(rows, samples, begin[chosen] - heard, heard + count[chosen], places, before - heard, one)
-        response = rooms.spectra(n)[torch.from_numpy(room[chosen]).to(samples.device)]
+        _, numbers = spread(samples.device, np.ones(len(chosen), np.int64), room[chosen])
+        response = rooms.spectra(n)[numbers]
         pieces.append(torch.fft.irfft(torch.fft.rfft(rows).mul_(response), n=n).reshape(-1))
         begins[chosen] = written + places * n + before
         written += len(chosen) * n

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auricle_trainer.batches.rows import ramps, read_rows
+from auricle_trainer.batches.rows import read_rows
 
 BLOCK = 100
 """Samples that come out where `percent` samples go in: a speed of whole hundredths repeats itself after them."""
@@ -33,6 +33,12 @@ def filters(percent: int) -> Tensor:
     return torch.tensor(columns / columns.sum(0), dtype=torch.float32)
 
 
+@lru_cache(maxsize=128)
+def filters_on(device: torch.device, percent: int) -> Tensor:
+    """`filters` where they are used; copied once."""
+    return filters(percent).to(device)
+
+
 def play(
     samples: Tensor, first: np.ndarray, count: np.ndarray, low: np.ndarray, high: np.ndarray, percent: np.ndarray
 ) -> tuple[Tensor, np.ndarray]:
@@ -50,22 +56,21 @@ def play(
     first, count, low, high, percent = (x[order] for x in (first, count, low, high, percent))
     block = first // BLOCK
     blocks = (first + count - 1) // BLOCK - block + 1
-    each = np.repeat(percent, blocks)
-    limits = [np.repeat(x, blocks) for x in (low, high)]
-    start = limits[0] + (np.repeat(block, blocks) + ramps(blocks)) * each - HALF
-    rows = read_rows(samples, start, int(percent.max()) + 2 * HALF, *limits)
+    width = int(percent.max()) + 2 * HALF
+    rows = read_rows(samples, low + block * percent - HALF, percent, blocks, width, low, high)
     begins = np.empty(len(order), np.int64)
     begins[order] = (np.cumsum(blocks) - blocks - block) * BLOCK + first
-    return _filtered(rows, each), begins
+    return _filtered(rows, percent, blocks), begins
 
 
-def _filtered(rows: Tensor, percent: np.ndarray) -> Tensor:
-    """What comes out, end to end, of rows that go in; `percent` of each row in rising order."""
+def _filtered(rows: Tensor, percent: np.ndarray, blocks: np.ndarray) -> Tensor:
+    """What comes out, end to end, of rows that go in; `percent`, in rising order, of so many rows each."""
     found = rows.new_empty(len(rows), BLOCK)
-    speeds, begin = np.unique(percent, return_index=True)
-    for speed, a, b in zip(speeds.tolist(), begin.tolist(), [*begin[1:].tolist(), len(rows)], strict=True):
+    speeds, first = np.unique(percent, return_index=True)
+    ends = np.cumsum(np.add.reduceat(blocks, first)).tolist()
+    for speed, a, b in zip(speeds.tolist(), [0, *ends], ends, strict=False):
         if speed == 100:
             found[a:b] = rows[a:b, HALF : HALF + BLOCK]
         else:
-            torch.mm(rows[a:b, : speed + 2 * HALF], filters(speed).to(rows.device), out=found[a:b])
+            torch.mm(rows[a:b, : speed + 2 * HALF], filters_on(rows.device, speed), out=found[a:b])
     return found.reshape(-1)

@@ -10,37 +10,79 @@ TILE = 800
 """Samples that are added at once."""
 
 
-def read_rows(samples: Tensor, start: np.ndarray, width: int, low: np.ndarray, high: np.ndarray) -> Tensor:
-    """Rows of `width` neighbours, float32 [N, width], in the units of `samples`.
+def spread(device: torch.device, times: np.ndarray, *columns: np.ndarray) -> list[Tensor]:
+    """0, 1, ... times[0] - 1, 0, 1, ... times[1] - 1, and so on; and each column's entries as often; int64 on `device`.
 
-        samples   . . . . . a b c d e . . . . .         start = 3, low = 5, high = 10
-        row             0 0 a b c d                     width = 6
+    What is small is copied there at once, and nothing is waited for: a GPU would stand still meanwhile.
+
+    Args:
+        times, columns: int64 [N].
+    """
+    total, begin = int(times.sum()), np.cumsum(times) - times
+    table = torch.from_numpy(np.stack([times, begin, *columns]))
+    if device.type == "cuda":
+        table = table.pin_memory().to(device, non_blocking=True)
+    else:
+        table = table.to(device)
+    number = torch.repeat_interleave(table[0], output_size=total)
+    place, *repeated = table[1:, number].unbind(0)
+    return [torch.arange(total, device=device) - place, *repeated]
+
+
+def read_rows(
+    samples: Tensor,
+    start: np.ndarray,
+    step: np.ndarray,
+    count: np.ndarray,
+    width: int,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> Tensor:
+    """Rows of `width` neighbours, float32 [sum of counts, width], in the units of `samples`.
+
+        samples   . . . . . a b c d e . . . . .         start = 3, step = 2, count = 2, low = 5, high = 10
+        rows            0 0 a b c d                     width = 6
+                            a b c d e 0
 
     Args:
         samples: [n], int16 or float32, on any device.
-        start: int64 [N], where each row begins; may lie outside.
-        low, high: int64 [N], within 0 and n: what a row may see is [low, high), the rest of it is 0.
+        start, step, count: int64 [N], where each one's rows begin; they may lie outside.
+        low, high: int64 [N], within 0 and n: what these rows may see is [low, high), the rest of them is 0.
     """
     if len(samples) < width:
         samples = torch.nn.functional.pad(samples, (0, width - len(samples)))
-    begin = np.clip(start, 0, len(samples) - width)
+    number, first, steps = spread(samples.device, count, start, step)
+    begin = (first + number * steps).clamp_(0, len(samples) - width)
     view = samples.as_strided((len(samples) - width + 1, width), (1, 1), samples.storage_offset())
-    rows = view.index_select(0, torch.from_numpy(begin).to(samples.device)).float()
-    cut = np.flatnonzero((start < low) | (start + width > high) | (start != begin))
-    if len(cut):
-        _show_only(rows, samples, cut, start[cut], low[cut], high[cut])
+    rows = view.index_select(0, begin).float()
+    # The first rows begin too early, those from `whole` on end too late: they are read again with care.
+    early = np.clip(-((start - low) // step), 0, count)
+    whole = np.clip((high - width - start) // step + 1, early, count)
+    cut = early + count - whole
+    if cut.any():
+        base = np.cumsum(count) - count
+        _show_only(rows, samples, *spread(samples.device, cut, base, early, whole - early, start, step, low, high))
     return rows
 
 
 def _show_only(
-    rows: Tensor, samples: Tensor, cut: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray
+    rows: Tensor,
+    samples: Tensor,
+    number: Tensor,
+    base: Tensor,
+    early: Tensor,
+    skipped: Tensor,
+    start: Tensor,
+    step: Tensor,
+    low: Tensor,
+    high: Tensor,
 ) -> None:
-    """Read the rows numbered `cut` again, with care for what they may not see."""
-    numbers, first, least, most = (torch.from_numpy(x).to(samples.device) for x in (cut, start, low, high))
-    place = first[:, None] + torch.arange(rows.shape[1], device=samples.device)
-    seen = (place >= least[:, None]) & (place < most[:, None])
-    values = samples[place.clamp(0, len(samples) - 1)].float()
-    rows[numbers] = torch.where(seen, values, values.new_zeros(()))
+    """Read the cut rows again: of each one's rows the first `early`, and those after `skipped` whole ones."""
+    number = number + torch.where(number < early, 0, skipped)
+    place = (start + number * step)[:, None] + torch.arange(rows.shape[1], device=samples.device)
+    seen = (place >= low[:, None]) & (place < high[:, None])
+    values = samples[place.clamp_(0, len(samples) - 1)].float()
+    rows[base + number] = torch.where(seen, values, values.new_zeros(()))
 
 
 def add_parts(
@@ -83,22 +125,17 @@ def add_tiles(
     """`add_parts` by few large operations, whatever the number of parts."""
     first = start // TILE
     tiles = np.where(count > 0, (start + count - 1) // TILE - first + 1, 0)
-    if not tiles.sum():
+    if not tiles.any():
         return
-    tile = np.repeat(first, tiles) + ramps(tiles)
-    limits = [np.repeat(x, tiles) for x in (begin, begin + count)]
-    rows = read_rows(samples, np.repeat(begin - start, tiles) + tile * TILE, TILE, *limits)
-    rows *= torch.from_numpy(np.repeat(gain, tiles)).to(audio.device)[:, None]
-    place = torch.from_numpy(np.repeat(row, tiles) * (audio.shape[1] // TILE) + tile).to(audio.device)
-    audio.view(-1, TILE).index_add_(0, place, rows)
+    each = np.full(len(tiles), TILE)
+    rows = read_rows(samples, begin - start + first * TILE, each, tiles, TILE, begin, begin + count)
+    bits = gain.astype(np.float64).view(np.int64)  # in one table with the places
+    number, place, loud = spread(audio.device, tiles, row * (audio.shape[1] // TILE) + first, bits)
+    rows *= loud.view(torch.float64).float()[:, None]
+    audio.view(-1, TILE).index_add_(0, place + number, rows)
 
 
 def _add_each(audio: np.ndarray, samples: np.ndarray, *columns: np.ndarray) -> None:
     """A part and its place stay in the processor's cache, which all parts at once do not."""
     for begin, count, row, start, gain in zip(*(c.tolist() for c in columns), strict=True):
         audio[row, start : start + count] += samples[begin : begin + count] * np.float32(gain)
-
-
-def ramps(counts: np.ndarray) -> np.ndarray:
-    """0, 1, ... counts[0] - 1, 0, 1, ... counts[1] - 1, and so on."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -145,7 +146,9 @@ def covered(
     Args:
         what: bool [N, K].
     """
-    changes = np.zeros((streams, frames + 1, what.shape[1]), np.int32)
-    np.add.at(changes, (stream, first), what)
-    np.subtract.at(changes, (stream, np.minimum(behind, frames)), what)
-    return np.asarray(changes.cumsum(axis=1)[:, :-1] > 0)
+    changes = np.zeros((frames + 1, streams, what.shape[1]), np.int32)
+    np.add.at(changes, (first, stream), what)
+    np.subtract.at(changes, (np.minimum(behind, frames), stream), what)
+    for before, now in itertools.pairwise(changes):  # ten times as fast as cumsum over any axis but the last
+        now += before
+    return np.ascontiguousarray((changes[:-1] > 0).transpose(1, 0, 2))
