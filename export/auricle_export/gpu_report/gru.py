@@ -13,6 +13,8 @@ from auricle_trainer.models.recurrence import train_gru
 from .timing import median_seconds
 
 INPUTS = 40
+MOST_ERROR = 1e-4
+"""Between two float32 gradients of a hundred frames, relative to the largest"""
 
 
 def gradients(device: torch.device, way: str, hidden: int, batch: int, frames: int) -> list[Tensor]:
@@ -31,12 +33,24 @@ def gradients(device: torch.device, way: str, hidden: int, batch: int, frames: i
     return [p.grad.double().cpu() for p in layer.parameters() if p.grad is not None]
 
 
-def gradient_check(device: torch.device, hidden: int, batch: int, frames: int) -> dict[str, Any]:
-    """Largest difference between two ways to the same gradient, relative to the largest gradient of each weight."""
+def gradient_checks(device: torch.device, hidden: Sequence[int], batch: int, frames: int) -> dict[str, Any]:
+    """The same check for every number of units, whose kernels may differ."""
     fast = "cudnn" if device.type == "cuda" else "own"
-    pairs = zip(*(gradients(device, way, hidden, batch, frames) for way in (fast, "native")), strict=True)
-    error = max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
-    return {"ways": [fast, "native"], "hidden": hidden, "batch": batch, "frames": frames, "relative_error": error}
+    errors = {units: gradient_error(device, fast, units, batch, frames) for units in hidden}
+    return {
+        "ways": [fast, "native"],
+        "batch": batch,
+        "frames": frames,
+        "relative_error": errors,
+        "most": MOST_ERROR,
+        "agree": max(errors.values()) <= MOST_ERROR,
+    }
+
+
+def gradient_error(device: torch.device, way: str, hidden: int, batch: int, frames: int) -> float:
+    """Largest difference to the native gradient, relative to the largest gradient of each weight."""
+    pairs = zip(*(gradients(device, w, hidden, batch, frames) for w in (way, "native")), strict=True)
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
 
 
 def times(device: torch.device, hidden: Sequence[int], batches: Sequence[int], frames: int) -> list[dict[str, Any]]:

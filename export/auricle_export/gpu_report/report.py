@@ -54,7 +54,7 @@ def measure(setup: Setup, sizes: Sizes, keep: Callable[[dict[str, Any]], None]) 
     found: dict[str, Any] = {"device": str(device), "config": config.name, "clip_seconds": setup.clip_seconds}
     kinds = ["cpu", "cuda"] if device.type == "cuda" else ["cpu"]
     sections: dict[str, Callable[[], Any]] = {
-        "gradient_check": lambda: gru.gradient_check(device, sizes.hidden[0], sizes.batches[0], frames),
+        "gradient_check": lambda: gru.gradient_checks(device, sizes.hidden, sizes.batches[0], frames),
         "gru_times": lambda: gru.times(device, sizes.hidden, sizes.batches, frames),
         "floor": lambda: floor.floor(config, len(setup.pack.labels), device, sizes.matmul),
         "providers": lambda: providers.compare(config, (1, sizes.batches[0]), frames, kinds),

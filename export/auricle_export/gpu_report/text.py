@@ -22,9 +22,11 @@ def as_text(found: dict[str, Any]) -> str:
 
 def _check(section: dict[str, Any]) -> str:
     first, second = section["ways"]
+    errors = ", ".join(f"{units} units {error:.1e}" for units, error in section["relative_error"].items())
+    verdict = "they agree" if section["agree"] else "they do NOT agree"
     return (
-        f"Gradient of a GRU, {first} against {second} ({section['hidden']} units, batch {section['batch']}, "
-        f"{section['frames']} frames): {section['relative_error']:.1e} relative."
+        f"Gradient of a GRU, {first} against {second} (batch {section['batch']}, {section['frames']} frames), relative: "
+        f"{errors}; {verdict} (wanted {section['most']:.0e})."
     )
 
 
