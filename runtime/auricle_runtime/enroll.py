@@ -112,7 +112,7 @@ def _enrolled(
     from auricle_shared.embeddings import decode_vectors
     from auricle_shared.enrolment import EnrolmentError, check_name, doubts, enrol
 
-    from .hear_clips import audio_files, hear_clip, hear_recording, read_clip
+    from .hear_clips import MOST_EXCERPTS, audio_files, hear_clip, hear_recording, read_clip
 
     metadata = scorer.metadata
     if not metadata.embedding_size:
@@ -121,15 +121,18 @@ def _enrolled(
             "('auricle train embedding')."
         )
     check_name(name, metadata.labels, taken)
-    if record:
-        heard = list(_recorded(scorer, record, device))
-    else:
-        files = [file for path in clips for file in audio_files(path)]
-        heard = [hear_clip(scorer, read_clip(file, metadata.rate_hz), str(file)) for file in files]
-    quiet = []
+    quiet: list[np.ndarray] = []
+    place: list[np.ndarray] = []
     for file in [file for path in negatives for file in audio_files(path)]:
         click.echo(f"hearing {file} ...", err=True)
-        quiet.append(hear_recording(scorer, file))
+        frames, excerpt = hear_recording(scorer, file)
+        quiet.append(frames)
+        place += [excerpt] if len(excerpt) and len(place) < MOST_EXCERPTS else []
+    if record:
+        heard = list(_recorded(scorer, record, device, place))
+    else:
+        files = [file for path in clips for file in audio_files(path)]
+        heard = [hear_clip(scorer, read_clip(file, metadata.rate_hz), str(file), place) for file in files]
     others = decode_vectors(metadata.carried_embeddings, metadata.embedding_size)
     sound = enrol(name, heard, others, metadata.hop_samples / metadata.rate_hz, quiet)
     found = sound.told["found_from_the_others"]
@@ -143,7 +146,7 @@ def _enrolled(
     return sound
 
 
-def _recorded(scorer: OnnxScorer, count: int, device: str | None) -> Iterator[HeardClip]:
+def _recorded(scorer: OnnxScorer, count: int, device: str | None, place: Sequence[np.ndarray]) -> Iterator[HeardClip]:
     from .cut_sounds import cut_sounds
     from .hear_clips import hear_clip
     from .sources.microphone import Microphone
@@ -156,7 +159,7 @@ def _recorded(scorer: OnnxScorer, count: int, device: str | None) -> Iterator[He
         sounds = cut_sounds((block.samples for block in blocks), rate_hz)
         for number, samples in zip(range(1, count + 1), sounds, strict=False):
             click.echo(f"  {number} of {count}: {len(samples) / rate_hz:.1f} s", err=True)
-            yield hear_clip(scorer, samples, f"microphone {number}")
+            yield hear_clip(scorer, samples, f"microphone {number}", place)
     finally:
         source.close()
 

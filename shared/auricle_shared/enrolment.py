@@ -85,10 +85,17 @@ class HeardClip:
     source: str
     vectors: np.ndarray
     """[F, D], weighted frames"""
+    in_the_place: tuple[np.ndarray, ...] = ()
+    """the same clip over recordings of the place where it is to be found, [F, D] each"""
+
+    @property
+    def hearings(self) -> tuple[np.ndarray, ...]:
+        return (self.vectors, *self.in_the_place)
 
     @property
     def prototype(self) -> np.ndarray:
-        return np.asarray(unit(self.vectors.mean(0)))
+        """[D]: the direction of all hearings alike."""
+        return np.asarray(unit(np.mean([unit(vectors.mean(0)) for vectors in self.hearings], axis=0)))
 
     def length_seconds(self, frame_seconds: float) -> float:
         """How long it is something: the sum of the frames' weights."""
@@ -165,7 +172,8 @@ def _peaks_from_the_others(clips: Sequence[HeardClip], others: np.ndarray, frame
 
 
 def _peak(clip: HeardClip, towards: np.ndarray, frames: int) -> float:
-    return float(smoothed(clip.vectors @ towards, frames).max())
+    """The highest score, in the mean of all hearings."""
+    return float(np.mean([smoothed(vectors @ towards, frames).max() for vectors in clip.hearings]))
 
 
 def longest_pause(clips: Sequence[HeardClip], towards: np.ndarray, end_below: float, frames: int) -> int:

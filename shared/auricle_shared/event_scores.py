@@ -30,7 +30,7 @@ class EventScores:
         """False events of one of two labels that lie inside a true event of the other."""
         true = [e for e, _ in self.hits] + self.missed
         pairs = {(a, b), (b, a)}
-        return sum(any((f.label, t.label) in pairs and _begins_in(f, t) for t in true) for f in self.false)
+        return sum(any((f.label, t.label) in pairs and begins_in(f, t) for t in true) for f in self.false)
 
 
 def match_events(truth: Sequence[SceneEvent], heard: Sequence[Event]) -> EventScores:
@@ -44,7 +44,7 @@ def match_events(truth: Sequence[SceneEvent], heard: Sequence[Event]) -> EventSc
     left = sorted(heard, key=lambda e: e.onset_seconds)
     hits, missed = [], []
     for event in sorted(truth, key=lambda e: e.onset_seconds):
-        found = next((h for h in left if h.label == event.label and _begins_in(h, event)), None)
+        found = next((h for h in left if h.label == event.label and begins_in(h, event)), None)
         if found is None:
             missed.append(event)
         else:
@@ -53,5 +53,6 @@ def match_events(truth: Sequence[SceneEvent], heard: Sequence[Event]) -> EventSc
     return EventScores(hits, missed, left)
 
 
-def _begins_in(heard: Event, event: SceneEvent) -> bool:
+def begins_in(heard: Event, event: SceneEvent) -> bool:
+    """Whether a detection begins while the event lasts, or nearly."""
     return event.onset_seconds - EARLY_SECONDS <= heard.onset_seconds <= event.offset_seconds + LATE_SECONDS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from auricle_runtime.cut_sounds import cut_sounds
-from auricle_runtime.hear_clips import audio_files, hear_clip, hear_recording
+from auricle_runtime.hear_clips import audio_files, hear_clip, hear_recording, over
 from auricle_runtime.onnx_scorer import OnnxScorer
 from auricle_shared.audio import write_wav
 from auricle_shared.enrolment import EnrolmentError
@@ -156,7 +158,7 @@ def test_a_recording_in_pieces_is_heard_as_a_clip_is(model: Path, tmp_path: Path
     scorer = OnnxScorer(model)
     path = tmp_path / "long.wav"
     write_wav(path, np.concatenate([room(5.0), tone(NEW_HZ, 1.0), room(2.3)]), RATE)
-    vectors = hear_recording(scorer, path)
+    vectors, excerpt = hear_recording(scorer, path)
     assert len(vectors) == round(8.3 * RATE) // scorer.metadata.hop_samples
     whistle = hear_clip(scorer, tone(NEW_HZ, 1.0), "whistle")
     similar = vectors @ whistle.prototype
@@ -165,6 +167,58 @@ def test_a_recording_in_pieces_is_heard_as_a_clip_is(model: Path, tmp_path: Path
     with pytest.raises(EnrolmentError, match="silent"):
         hear_clip(scorer, np.zeros(RATE, np.float32), "nothing")
     assert audio_files(path) == [path]
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 10.0, 20.0])
+def test_a_clip_is_laid_over_the_place_at_the_asked_ratio(snr_db: float) -> None:
+    """By power, in the frames where the sound is; the same clip always over the same stretch, also of a short one."""
+    sound = np.concatenate([np.zeros(RATE // 2, np.float32), tone(NEW_HZ, 0.5, 0.1), np.zeros(RATE // 2, np.float32)])
+    place = [room(seconds, seed) * 20 for seed, seconds in enumerate((0.3, 5.0, 60.0))]
+    found = over(sound, place, snr_db, RATE)
+    noise = (found - sound).astype(np.float64)
+    power = np.mean(np.square(sound[RATE // 2 : RATE], dtype=np.float64)) / np.mean(noise**2)
+    assert 10 * np.log10(power) == pytest.approx(snr_db, abs=0.5)
+    assert np.array_equal(found, over(sound, place, snr_db, RATE))
+    assert np.abs(over(10 * sound, place, snr_db, RATE)).max() == 1.0, "limited to full scale, as a converter does"
+
+
+def test_negatives_are_heard_behind_the_clips_too(
+    model: Path, clips: list[Path], scene: Path, tmp_path: Path, auricle_here: Callable[..., Any]
+) -> None:
+    scorer, place = OnnxScorer(model), [room(3.0) * 20]
+    assert len(hear_clip(scorer, tone(NEW_HZ, 0.5), "whistle", place).hearings) == 3
+    assert len(hear_clip(scorer, tone(NEW_HZ, 0.5), "whistle").hearings) == 1
+    write_wav(tmp_path / "room.wav", room(70.0, 4), RATE)
+    auricle_here("enroll", model, "whistle", *clips, "--negatives", tmp_path / "room.wav")
+    file = model.with_name("model.enrolled.json")
+    heard = auricle_here("listen", model, "--wav", scene, "--json", "--enrolled", file)
+    found = onsets(heard, "whistle")
+    assert all(any(abs(onset - start) < 0.5 for onset in found) for start in (2, 8, 14))
+
+
+def test_sounds_are_recorded_from_a_microphone(sound_server: Any, model: Path, tmp_path: Path) -> None:
+    """A real sound server plays them to a real capture."""
+    parts = [room(1.0)]
+    for k in range(3):
+        parts += [tone(NEW_HZ * (0.99 + 0.01 * k), 0.5), room(1.5, k)]
+    write_wav(tmp_path / "played.wav", np.repeat(np.concatenate(parts), 3), 3 * RATE)
+    command = [sys.executable, "-m", "auricle_shared.command", "enroll", str(model), "whistle", "--record", "3"]
+    process = subprocess.Popen(
+        [*command, "--device", "pulse"], env=sound_server.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        assert any("make the sound 3 times" in line for line in process.stderr)
+        time.sleep(1.0)  # the room is heard before the first sound
+        sound_server.play(tmp_path / "played.wav")
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "3 of 3" in err and "whistle: 3 clips" in out
+    sound = json.loads(model.with_name("model.enrolled.json").read_text())["sounds"][0]
+    assert sound["sources"] == ["microphone 1", "microphone 2", "microphone 3"]
+    assert sound["told"]["found_from_the_others"] == 3
 
 
 @pytest.mark.parametrize("piece", [64, 1000, 7777])

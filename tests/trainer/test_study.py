@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from auricle_shared.pack import Pack
 from auricle_trainer.checkpoint import load_checkpoint, restore, weights_hash
 from auricle_trainer.study import STUDIES, plan, table
+from auricle_trainer.study_enrolment import shots_and_rest
 from auricle_trainer.study_ingredients import rows_of
 
 Run = Callable[..., CompletedProcess[str]]
@@ -154,3 +156,40 @@ def test_an_ingredient_that_is_none_is_told(made_data: Path, auricle_here: Run, 
     for text in ("dropout", "dropout:", "dropout:model.dropout", ":model.dropout=0.3", "base:model.dropout=0.3"):
         done = auricle_here("study", "ingredients", "--data", made_data, "--also", text, check=False)
         assert done.returncode == 2 and "wanted NAME:A.B=VALUE" in done.stderr
+
+
+def test_enrolment_hears_a_class_that_no_training_clip_belongs_to(
+    auricle_data: Path, run_auricle: Run, tmp_path: Path
+) -> None:
+    arguments = ["study", "enrolment", "--data", auricle_data, "--out", tmp_path, "--class", "dog", "--quick"]
+    done = run_auricle(*map(str, arguments), "--json", str(tmp_path / "figures.json"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "figures.json").read_text())["rows"]
+    assert [row["scene"] for row in rows] == ["alone", "among others"]
+    for row in rows:
+        assert 0 <= row["found"] <= row["events"] and row["again"] >= 0 and row["false"] >= 0
+        assert row["sure"]["clips"] == 5 and row["sure"]["negative_seconds"] > 60
+    assert rows[0]["events"] > 0 and "dog | alone" in done.stdout
+    folder = tmp_path / "enrolment"
+    trained = json.loads((folder / "dog" / "run" / "run.json").read_text())
+    with open(folder / "dog" / "run" / "data.csv", newline="", encoding="utf-8") as file:
+        heard = {label for row in csv.DictReader(file) if row["split"] == "train" for label in row["labels"].split(";")}
+    assert "dog" not in heard and {"rain", "word yes", "alarm siren"} < heard and trained
+    wide = Pack.open(next(folder.glob("with-*")))
+    assert {clip.fold for clip in wide.clips if clip.labels[0].startswith(("word", "alarm"))} <= set("1234")
+    shots, rest = shots_and_rest(Pack.open(folder / "dog" / "alone" / "pack"), "dog")
+    assert len(shots) == 5 and not set(shots) & set(rest)
+
+
+def test_few_shot_trains_on_words_and_tells_others_apart(auricle_data: Path, run_auricle: Run, tmp_path: Path) -> None:
+    arguments = ["study", "few-shot", "--data", auricle_data, "--out", tmp_path, "--seeds", "1", "--quick"]
+    done = run_auricle(*map(str, arguments), "--json", str(tmp_path / "figures.json"))
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads((tmp_path / "figures.json").read_text())["runs"]
+    shots = {found["shots"]: found for found in row["few_shot"]}
+    assert set(shots) == {1, 5, 10} and all(found["episodes"] == 20 for found in shots.values())
+    assert 0.2 < shots[5]["accuracy"] <= 1.0 and set(shots[5]["open_accuracy"]) == {"0.01", "0.05"}
+    packs = [Pack.open(tmp_path / "few-shot-embedding" / side) for side in ("train", "test")]
+    words = [{clip.labels for clip in pack.clips} for pack in packs]
+    speakers = [{clip.speaker for clip in pack.clips} for pack in packs]
+    assert not words[0] & words[1] and not speakers[0] & speakers[1]

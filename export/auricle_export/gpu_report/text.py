@@ -25,8 +25,8 @@ def _check(section: dict[str, Any]) -> str:
     errors = ", ".join(f"{units} units {error:.1e}" for units, error in section["relative_error"].items())
     verdict = "they agree" if section["agree"] else "they do NOT agree"
     return (
-        f"Gradient of a GRU, {first} against {second} (batch {section['batch']}, {section['frames']} frames), relative: "
-        f"{errors}; {verdict} (wanted {section['most']:.0e})."
+        f"Gradient of a GRU, {first} against {second} (batch {section['batch']}, {section['frames']} frames), "
+        f"relative: {errors}; {verdict} (wanted {section['most']:.0e})."
     )
 
 
