@@ -6,9 +6,10 @@ Everything goes through the command line, as on a device: train, export, enroll,
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from auricle_shared.event_scores import begins_in, match_events
 from auricle_shared.events import Event
 from auricle_shared.files import write_text
 from auricle_shared.metadata import BACKGROUND
-from auricle_shared.pack import Pack, PackWriter, is_pack, open_data, to_float
+from auricle_shared.pack import Clip, Pack, PackWriter, is_pack, open_data, to_float
 from auricle_shared.write_scene import read_event_table
 
-from .alarms import write_alarm_pack
+from .alarms.pack import NEGATIVE_SHARE, write_alarm_pack
 from .few_shot_words import UNKNOWN
 from .study_runs import Training, auricle, train
 
@@ -58,6 +59,7 @@ class Place:
     """background of the scenes"""
     out: Path
     minutes: float
+    scenes: int
     changes: tuple[str, ...]
 
 
@@ -68,6 +70,7 @@ class Place:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/study"), show_default=True)
 @click.option("--class", "classes", multiple=True, help="Only this class, once for each; default all.")
 @click.option("--minutes", default=30.0, type=click.FloatRange(0.1, 24 * 60), show_default=True, help="Of each scene.")
+@click.option("--scenes", default=1, type=click.IntRange(1, 100), show_default=True, help="Of each kind, other draws.")
 @click.option("--set", "changes", multiple=True, metavar="A.B=VALUE", help="Change a setting of the training.")
 @click.option("--quick", is_flag=True, help="One class, a short training and scene; the figures mean nothing.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file.")
@@ -76,6 +79,7 @@ def enrolment(
     out: Path,
     classes: tuple[str, ...],
     minutes: float,
+    scenes: int,
     changes: tuple[str, ...],
     quick: bool,
     json_file: Path | None,
@@ -97,7 +101,7 @@ def enrolment(
     rooms = halves(open_data(data / "background", 16000), out)
     settings = ("training.epochs=30", *changes, *(("training.epochs=1",) if quick else ()))
     wide = with_other_sounds(pack, data / "speech_commands", out, 2 if quick else CLIPS_EACH)
-    place = Place(wide, *rooms, out, 2.0 if quick else minutes, settings)
+    place = Place(wide, *rooms, out, 2.0 if quick else minutes, scenes, settings)
     rows: list[dict[str, Any]] = []
     for label in chosen:
         rows += one_class(place, pack, label)
@@ -122,33 +126,44 @@ def halves(room: Pack, out: Path) -> tuple[Path, Path]:
 
 
 def with_other_sounds(pack: Pack, words: Path, out: Path, clips_each: int) -> Path:
-    """A pack of the whole `pack`, some clips of every word that training may use, and some of every alarm.
+    """A pack of the whole `pack` and of some clips of every word and of every made sound that training may use.
 
     The others' clips are dealt to folds that are trained on. A pack that is there already is taken as it is.
     """
     path = out / f"with-{clips_each}-of-other-sounds"
     if is_pack(path):
         return path
-    alarms = write_alarm_pack(out / "alarms", clips_each, seed=0, overwrite=True)
+    alarms = write_alarm_pack(out / "alarms", math.ceil(clips_each / NEGATIVE_SHARE), seed=0, overwrite=True)
     with PackWriter(path, pack.rate_hz) as writer:
         for i, clip in enumerate(pack.clips):
             writer.add(pack.audio(i), clip.labels, fold=clip.fold, group=clip.group, source=clip.source)
-        for kind, other in (("word", open_data(words, pack.rate_hz)), ("alarm", alarms)):
-            for number, i in enumerate(some_of_each(other, clips_each)):
-                clip = other.clips[i]
-                fold, group = str(1 + number % (int(TEST_FOLD) - 1)), f"{kind} {clip.group or i}"
-                writer.add(other.audio(i), [f"{kind} {clip.labels[0]}"], fold=fold, group=group, source=clip.source)
+        for other, kind_of in ((open_data(words, pack.rate_hz), word), (alarms, made_sound)):
+            for number, (kind, i) in enumerate(some_of_each(other, kind_of, clips_each)):
+                fold, group = str(1 + number % (int(TEST_FOLD) - 1)), f"{kind} {other.clips[i].group or i}"
+                writer.add(other.audio(i), [kind], fold=fold, group=group, source=other.clips[i].source)
     return path
 
 
-def some_of_each(pack: Pack, clips_each: int) -> list[int]:
-    """Up to so many training clips of every label that names one kind of sound."""
-    found: list[int] = []
-    for label in pack.labels:
-        own = [i for i in pack.select("train") if pack.clips[i].labels == (label,)]
-        if label not in (BACKGROUND, UNKNOWN):
-            order = np.random.default_rng([0, 29]).permutation(len(own))
-            found += sorted(own[k] for k in order[:clips_each])
+def word(clip: Clip) -> str:
+    """'word yes'; empty for what is none, or many."""
+    return "" if clip.labels[0] in (BACKGROUND, UNKNOWN) else f"word {clip.labels[0]}"
+
+
+def made_sound(clip: Clip) -> str:
+    """'made siren', 'made kettle_whistle': the alarm set's own kinds, finer than its labels."""
+    return f"made {clip.source.split('/')[0]}"
+
+
+def some_of_each(pack: Pack, kind_of: Callable[[Clip], str], clips_each: int) -> list[tuple[str, int]]:
+    """Up to so many training clips of every kind of sound, and their kinds."""
+    kinds: dict[str, list[int]] = {}
+    for i in pack.select("train"):
+        kinds.setdefault(kind_of(pack.clips[i]), []).append(i)
+    kinds.pop("", None)
+    found: list[tuple[str, int]] = []
+    for kind, own in sorted(kinds.items()):
+        order = np.random.default_rng([0, 29]).permutation(len(own))
+        found += [(kind, i) for i in sorted(own[k] for k in order[:clips_each])]
     return found
 
 
@@ -192,20 +207,23 @@ def _group(pack: Pack, i: int) -> str:
 
 
 def search(place: Place, folder: Path, pack: Pack, clips: Sequence[int], model: Path, label: str) -> dict[str, Any]:
-    """Make the scene, listen to it, and count."""
+    """Make the scenes, listen to them, and count over all."""
     with PackWriter(folder / "pack", pack.rate_hz, overwrite=True) as writer:
         for i in clips:
             writer.add(pack.audio(i), pack.clips[i].labels)
-    wav = folder / "scene.wav"
-    length = ("--minutes", place.minutes, "--gap", GAP_SECONDS)
-    auricle("scene", folder / "pack", wav, *length, "--seed", 1, "--background", place.other_room)
-    heard = listen(model, wav)
-    truth = [event for event in read_event_table(wav.with_suffix(".csv")) if event.label == label]
-    own = [Event("on", label, e["onset_seconds"], e["score"]) for e in heard if e["label"] == ENROLLED]
-    found = match_events(truth, own)
-    again = sum(any(begins_in(event, clip) for clip in truth) for event in found.false)
-    counts = {"found": len(found.hits), "again": again, "false": len(found.false) - again}
-    return {"events": found.events, **counts, "minutes": place.minutes}
+    counts = dict.fromkeys(("events", "found", "again", "false"), 0)
+    for seed in range(1, place.scenes + 1):
+        wav = folder / f"scene-{seed}.wav"
+        length = ("--minutes", place.minutes, "--gap", GAP_SECONDS)
+        auricle("scene", folder / "pack", wav, *length, "--seed", seed, "--background", place.other_room)
+        heard = listen(model, wav)
+        truth = [event for event in read_event_table(wav.with_suffix(".csv")) if event.label == label]
+        own = [Event("on", label, e["onset_seconds"], e["score"]) for e in heard if e["label"] == ENROLLED]
+        found = match_events(truth, own)
+        again = sum(any(begins_in(event, clip) for clip in truth) for event in found.false)
+        one = {"events": found.events, "found": len(found.hits), "again": again, "false": len(found.false) - again}
+        counts = {name: counts[name] + one[name] for name in counts}
+    return {**counts, "minutes": place.minutes * place.scenes}
 
 
 def listen(model: Path, wav: Path) -> list[dict[str, Any]]:
@@ -226,7 +244,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     ]
     for r in rows:
         lines.append(
-            f"| {r['class']} | {r['scene']} | {r['found']} of {r['events']} | {30 / r['minutes'] * r['false']:g} "
+            f"| {r['class']} | {r['scene']} | {r['found']} of {r['events']} | {30 / r['minutes'] * r['false']:.1f} "
             f"| {r['again']} | {r['sure']['found_from_the_others']} of {r['sure']['clips']} |"
         )
     return "\n".join(lines)

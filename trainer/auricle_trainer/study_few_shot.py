@@ -14,6 +14,9 @@ from .few_shot_words import manifest_text, spoken_words, told
 from .study_options import QUICK
 from .study_runs import Training, auricle, train
 
+QUICK_CLIPS = 12
+"""Of each word, in the quick form"""
+
 
 @click.command("few-shot")
 @click.option(
@@ -37,6 +40,9 @@ def few_shot(
     folder = out / f"few-shot-{Path(config).stem}"
     folder.mkdir(parents=True, exist_ok=True)
     learned, tested = spoken_words(data)
+    if quick:
+        words = sorted({clip.word for clip in learned})
+        learned = [clip for word in words for clip in [c for c in learned if c.word == word][:QUICK_CLIPS]]
     click.echo("\n".join(told(learned, tested)))
     packs = {}
     for side, clips in (("train", learned), ("test", tested)):
