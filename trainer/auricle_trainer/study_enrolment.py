@@ -99,7 +99,7 @@ def enrolment(
     chosen = classes or pack.labels[: 1 if quick else None]
     out = out / "enrolment"
     rooms = halves(open_data(data / "background", 16000), out)
-    settings = ("training.epochs=30", *changes, *(("training.epochs=1",) if quick else ()))
+    settings = ("training.epochs=20", *changes, *(("training.epochs=1",) if quick else ()))
     wide = with_other_sounds(pack, data / "speech_commands", out, 2 if quick else CLIPS_EACH)
     place = Place(wide, *rooms, out, 2.0 if quick else minutes, scenes, settings)
     rows: list[dict[str, Any]] = []
