@@ -6,10 +6,9 @@ Everything goes through the command line, as on a device: train, export, enroll,
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,10 @@ from auricle_shared.event_scores import begins_in, match_events
 from auricle_shared.events import Event
 from auricle_shared.files import write_text
 from auricle_shared.metadata import BACKGROUND
-from auricle_shared.pack import Clip, Pack, PackWriter, is_pack, open_data, to_float
+from auricle_shared.pack import Pack, PackWriter, is_pack, open_data, to_float
 from auricle_shared.write_scene import read_event_table
 
-from .alarms.pack import NEGATIVE_SHARE, write_alarm_pack
+from .alarms import write_alarm_pack
 from .few_shot_words import UNKNOWN
 from .study_runs import Training, auricle, train
 
@@ -99,7 +98,7 @@ def enrolment(
     chosen = classes or pack.labels[: 1 if quick else None]
     out = out / "enrolment"
     rooms = halves(open_data(data / "background", 16000), out)
-    settings = ("training.epochs=20", *changes, *(("training.epochs=1",) if quick else ()))
+    settings = ("training.epochs=30", *changes, *(("training.epochs=1",) if quick else ()))
     wide = with_other_sounds(pack, data / "speech_commands", out, 2 if quick else CLIPS_EACH)
     place = Place(wide, *rooms, out, 2.0 if quick else minutes, scenes, settings)
     rows: list[dict[str, Any]] = []
@@ -126,44 +125,33 @@ def halves(room: Pack, out: Path) -> tuple[Path, Path]:
 
 
 def with_other_sounds(pack: Pack, words: Path, out: Path, clips_each: int) -> Path:
-    """A pack of the whole `pack` and of some clips of every word and of every made sound that training may use.
+    """A pack of the whole `pack`, some clips of every word that training may use, and some of every alarm.
 
     The others' clips are dealt to folds that are trained on. A pack that is there already is taken as it is.
     """
     path = out / f"with-{clips_each}-of-other-sounds"
     if is_pack(path):
         return path
-    alarms = write_alarm_pack(out / "alarms", math.ceil(clips_each / NEGATIVE_SHARE), seed=0, overwrite=True)
+    alarms = write_alarm_pack(out / "alarms", clips_each, seed=0, overwrite=True)
     with PackWriter(path, pack.rate_hz) as writer:
         for i, clip in enumerate(pack.clips):
             writer.add(pack.audio(i), clip.labels, fold=clip.fold, group=clip.group, source=clip.source)
-        for other, kind_of in ((open_data(words, pack.rate_hz), word), (alarms, made_sound)):
-            for number, (kind, i) in enumerate(some_of_each(other, kind_of, clips_each)):
-                fold, group = str(1 + number % (int(TEST_FOLD) - 1)), f"{kind} {other.clips[i].group or i}"
-                writer.add(other.audio(i), [kind], fold=fold, group=group, source=other.clips[i].source)
+        for kind, other in (("word", open_data(words, pack.rate_hz)), ("alarm", alarms)):
+            for number, i in enumerate(some_of_each(other, clips_each)):
+                clip = other.clips[i]
+                fold, group = str(1 + number % (int(TEST_FOLD) - 1)), f"{kind} {clip.group or i}"
+                writer.add(other.audio(i), [f"{kind} {clip.labels[0]}"], fold=fold, group=group, source=clip.source)
     return path
 
 
-def word(clip: Clip) -> str:
-    """'word yes'; empty for what is none, or many."""
-    return "" if clip.labels[0] in (BACKGROUND, UNKNOWN) else f"word {clip.labels[0]}"
-
-
-def made_sound(clip: Clip) -> str:
-    """'made siren', 'made kettle_whistle': the alarm set's own kinds, finer than its labels."""
-    return f"made {clip.source.split('/')[0]}"
-
-
-def some_of_each(pack: Pack, kind_of: Callable[[Clip], str], clips_each: int) -> list[tuple[str, int]]:
-    """Up to so many training clips of every kind of sound, and their kinds."""
-    kinds: dict[str, list[int]] = {}
-    for i in pack.select("train"):
-        kinds.setdefault(kind_of(pack.clips[i]), []).append(i)
-    kinds.pop("", None)
-    found: list[tuple[str, int]] = []
-    for kind, own in sorted(kinds.items()):
-        order = np.random.default_rng([0, 29]).permutation(len(own))
-        found += [(kind, i) for i in sorted(own[k] for k in order[:clips_each])]
+def some_of_each(pack: Pack, clips_each: int) -> list[int]:
+    """Up to so many training clips of every label that names one kind of sound."""
+    found: list[int] = []
+    for label in pack.labels:
+        own = [i for i in pack.select("train") if pack.clips[i].labels == (label,)]
+        if label not in (BACKGROUND, UNKNOWN):
+            order = np.random.default_rng([0, 29]).permutation(len(own))
+            found += sorted(own[k] for k in order[:clips_each])
     return found
 
 
