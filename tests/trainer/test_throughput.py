@@ -143,16 +143,21 @@ def test_a_row_that_fails_says_so_and_the_table_goes_on(
     """The largest batch of a GPU may not fit."""
     from auricle_trainer.throughput import table as module
 
-    whole = module.measure
-
-    def measure(row: Row, *arguments: Any) -> Measured:
+    def measure(row: Row, *_: Any) -> Measured:
         if row.batch == 8:
             raise RuntimeError("CUDA out of memory. Tried to allocate 3 GiB\nmore words")
-        return whole(row, *arguments)
+        return Measured(
+            row.name, row.batch, row.workers, 100.0, 1.0, {"data": 1.0}, path=row.path, strategy=row.strategy
+        )
+
+    def ratios(*_: Any) -> dict[str, Any]:
+        raise RuntimeError("CUDA out of memory")
 
     monkeypatch.setattr(module, "measure", measure)
+    monkeypatch.setattr(module, "ratios", ratios)
     hurry = ("--seconds", 0.1, "--rounds", 1, "--workers", 0, "--batches", "4,8", "--json", tmp_path / "speed.json")
     text, code = run("tiny", "--data", tones.path, "--background", noise.path, "--picture", tmp_path / "a.png", *hurry)
+    assert "Data path and step against network: RuntimeError: CUDA out of memory" in text
     assert code == 0 and "scenes, all augmentation: failed: RuntimeError: CUDA out of memory" in text
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert {row["clips_per_second"] > 0 for row in rows if row["batch"] != 8} == {True}
