@@ -63,9 +63,19 @@ def test_the_folds_of_a_selection_cover_train_once_and_never_touch_val_and_test(
     assert sorted(chosen) == list(range(100))
 
 
+def test_folds_beside_a_held_out_one_never_touch_it() -> None:
+    clips = [Clip(i, 1, ("ab"[i % 2],), fold=str(i % 5 + 1), group=f"g{i}") for i in range(100)]
+    pack, seen = Pack(Path("made"), {"labels": ["a", "b"], "splits": {}}, clips), []
+    held_out = {i for i in range(100) if clips[i].fold == "2"}
+    for number in range(4):
+        settings = DataSettings(folds=4, fold_number=number, held_out_column="fold", held_out_value="2")
+        found = select_clips(pack, settings, seed=number)
+        assert set(found.train) | set(found.validation) == set(range(100)) - held_out
+        seen += found.validation
+    assert sorted(seen) == sorted(set(range(100)) - held_out)
+
+
 def test_folds_that_cannot_be_are_told() -> None:
     for folds, number in ((1, 0), (5, 5), (5, -1)):
         with pytest.raises(SettingsError, match="at least 2 folds"):
             DataSettings(folds=folds, fold_number=number)
-    with pytest.raises(SettingsError, match="exclude each other"):
-        DataSettings(folds=5, held_out_column="fold", held_out_value="1")

@@ -124,7 +124,7 @@ def test_ingredients_are_judged_on_folds_of_the_training_speakers(
     assert [row["ingredient"] for row in block["rows"]] == ["base", "label smoothing"]
     pack, seen = Pack.open(made_data / "speech_commands"), []
     for fold in range(2):
-        folder = tmp_path / "runs" / "ingredients-tiny"
+        folder = tmp_path / "runs" / "ingredients-speech-commands-tiny"
         runs = [folder / name / f"seed-0-fold-{fold}" for name in ("base", "label-smoothing")]
         settings = [json.loads((run / "config.json").read_text()) for run in runs]
         assert [s["loss"]["label_smoothing"] for s in settings] == [0.0, 0.1]
@@ -137,6 +137,24 @@ def test_ingredients_are_judged_on_folds_of_the_training_speakers(
         change = smooth["against_base"][key]
         assert change["difference"] == pytest.approx(np.mean(smooth[key]) - np.mean(base[key]))
         assert f"{100 * change['difference']:+.2f} (" in done.stdout
+
+
+def test_ingredients_of_environmental_sounds_never_touch_the_held_out_fold(
+    auricle_data: Path, run_auricle: Run, tmp_path: Path
+) -> None:
+    arguments = ["study", "ingredients", "--on", "esc10", "--data", auricle_data, "--out", tmp_path, "--config", "tiny"]
+    options = ["--quick", "--only", "label smoothing", "--json", tmp_path / "figures.json"]
+    done = run_auricle(*map(str, arguments), *map(str, options))
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "figures.json").read_text())
+    run = tmp_path / "ingredients-esc10-tiny" / "base" / "seed-0-fold-0"
+    with open(run / "data.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    held_out = [row for row in rows if row["fold"] == "1"]
+    # Facts of the published set: 80 clips a fold, 320 in the other four, which are dealt into five.
+    assert len(held_out) == 80 and not {row["used"] for row in held_out} & {"train", "validation"}
+    (block,) = told["configs"]
+    assert told["data_set"] == "esc10" and 56 <= block["rows"][0]["clips"] <= 72
 
 
 def test_ingredients_are_paired_by_seed_and_clip() -> None:

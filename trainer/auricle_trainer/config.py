@@ -29,7 +29,8 @@ class DataSettings:
     """'fold', 'speaker' or 'group': keep clips with held_out_value in it out of training; splits are then ignored"""
     held_out_value: str = ""
     folds: int = 0
-    """deal the training clips into so many folds by speaker (else group) and validate on one; 0: no folds"""
+    """deal the training clips (without what is held out) into so many folds by speaker (else group) and validate on
+    one; 0: no folds"""
     fold_number: int = 0
     """which fold validates, from 0; the folds are the same for every seed"""
     validation_share: float = 0.1
@@ -51,8 +52,6 @@ class DataSettings:
                 f"data.fold_number is {self.fold_number} of data.folds = {self.folds}; wanted at least 2 folds and a "
                 "number from 0 to one less."
             )
-        if self.folds and self.held_out_column:
-            raise SettingsError("data.folds and data.held_out_column exclude each other; only one may be set.")
         if not 0 < self.validation_share < 0.5:
             raise SettingsError(f"data.validation_share is {self.validation_share}; wanted between 0 and 0.5.")
         for label, coarse in self.report_as.items():

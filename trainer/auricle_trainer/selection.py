@@ -27,7 +27,8 @@ def select_clips(pack: Pack, settings: DataSettings, seed: int) -> Selection:
 
     With a held-out fold, speaker or group the splits are ignored: all other clips train. Where no 'val' split is there,
     a share of the training groups (else speakers, else clips) is kept for validation. With data.folds, one fold of the
-    training clips validates and the pack's own 'val' is not looked at: for choices that its figures must not know of.
+    training clips validates, and neither the pack's own 'val' nor what is held out is looked at: for choices that their
+    figures must not know of.
 
     Raises:
         DataError: nothing left to train on or to validate with, or a held-out value that does not occur.

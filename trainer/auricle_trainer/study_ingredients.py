@@ -1,4 +1,4 @@
-"""`auricle study ingredients`: which changes of a config pay, seen on folds inside the training speakers."""
+"""`auricle study ingredients`: which changes of a config pay, seen on folds inside the training clips."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from .study_runs import Training, side_by_side, train
 from .study_streaming import points, spread
 
 FOLDS = 5
-DATA = "speech_commands"
+DATA_SETS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "speech-commands": ("speech_commands", ()),
+    "esc10": ("esc10", ("data.held_out_column=fold", 'data.held_out_value="1"')),
+}
+"""Folder below AURICLE_DATA, and the settings that keep the clips of reported figures out where its splits do not"""
 INGREDIENTS: dict[str, tuple[str, ...]] = {
     "label smoothing": ("loss.label_smoothing=0.1",),
     "classes balanced": ("scenes.balance=balanced",),
@@ -27,13 +31,17 @@ BASE = "base"
 
 
 @click.command()
-@click.option("--only", "names", multiple=True, type=click.Choice(sorted(INGREDIENTS)), help="Not all, only these.")
+@click.option(
+    "--on", type=click.Choice(sorted(DATA_SETS)), default="speech-commands", show_default=True, help="Data set."
+)
+@click.option("--only", "names", multiple=True, type=click.Choice(sorted(INGREDIENTS)), help="Not all, only these; with --also none but these.")
 @click.option("--also", multiple=True, metavar="NAME:A.B=VALUE,...", help="An ingredient that is not in the list.")
 @click.option(
     "--folds", default=FOLDS, type=click.IntRange(1, FOLDS), show_default=True, help="So many of the five folds."
 )
 @with_options
 def ingredients(
+    on: str,
     names: tuple[str, ...],
     also: tuple[str, ...],
     folds: int,
@@ -46,37 +54,41 @@ def ingredients(
     quick: bool,
     json_file: Path | None,
 ) -> None:
-    """Which changes of a config pay: Speech Commands, five folds by speaker inside its training speakers.
+    """Which changes of a config pay: five folds inside the training clips.
 
-    The base is the config with --set; every ingredient changes it alone. Each run is judged on the fold that it did
-    not train on, with its last checkpoint; the difference to the base is paired by clip, fold and seed, and its 95 %
-    interval is about other clips and other seeds. The validation speakers are never looked at.
+    Of Speech Commands the training speakers are dealt into folds, of ESC-10 the recordings of all official folds but
+    the first (another with --set 'data.held_out_value="2"'). The base is the config with --set; every ingredient
+    changes it alone. Each run is judged on the fold that it did not train on, with its last checkpoint; the difference
+    to the base is paired by clip, fold and seed, and its 95 % interval is about other clips and other seeds. The
+    validation speakers, or the official fold, are never looked at.
 
     \b
     Example:
       AURICLE_DATA=data auricle study ingredients --config conv_gru --folds 2
       AURICLE_DATA=data auricle study ingredients --also "more dropout:model.dropout=0.3"
+      AURICLE_DATA=data auricle study ingredients --on esc10 --config environmental --also "mixed:augment.mix=1.0"
     """
     from auricle_shared.files import write_text
 
-    chosen = {BASE: (), **{name: INGREDIENTS[name] for name in names or INGREDIENTS}, **dict(map(parse, also))}
+    chosen = {BASE: (), **{name: INGREDIENTS[name] for name in names or (() if also else INGREDIENTS)}, **dict(map(parse, also))}
     seeds, folds = (1, 1) if quick else (seeds, folds)
-    settings = (*changes, *(QUICK if quick else ()))
+    settings = (*DATA_SETS[on][1], *changes, *(QUICK if quick else ()))
     blocks = []
     for config in configs:
         planned = [
-            plan(name, chosen[name], config, seed, fold, data, out, settings)
+            plan(on, name, chosen[name], config, seed, fold, data, out, settings)
             for name in chosen
             for seed in range(seeds)
             for fold in range(folds)
         ]
-        click.echo(f"config {config}: {len(planned)} runs, {jobs} side by side")
+        click.echo(f"{on}, config {config}: {len(planned)} runs, {jobs} side by side")
         found = side_by_side(judged, planned, jobs)
         rows = rows_of(chosen, found, seeds, folds)
         click.echo("\n" + table(rows))
         blocks.append({"config": config, "rows": rows})
     if json_file is not None:
-        write_text(json_file, json.dumps({"study": "ingredients", "folds": folds, "configs": blocks}, indent=2) + "\n")
+        told = {"study": "ingredients", "data_set": on, "folds": folds, "configs": blocks}
+        write_text(json_file, json.dumps(told, indent=2) + "\n")
 
 
 def parse(text: str) -> tuple[str, tuple[str, ...]]:
@@ -89,6 +101,7 @@ def parse(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def plan(
+    on: str,
     name: str,
     change: Sequence[str],
     config: str,
@@ -99,8 +112,8 @@ def plan(
     changes: Sequence[str],
 ) -> Training:
     held = (f"data.folds={FOLDS}", f"data.fold_number={fold}")
-    folder = f"ingredients-{Path(config).stem}/{re.sub(r'[^a-z0-9]+', '-', name.lower())}/seed-{seed}-fold-{fold}"
-    return Training(out / folder, config, data / DATA, seed, (*changes, *change, *held), "last.pt")
+    folder = f"ingredients-{on}-{Path(config).stem}/{re.sub(r'[^a-z0-9]+', '-', name.lower())}/seed-{seed}-fold-{fold}"
+    return Training(out / folder, config, data / DATA_SETS[on][0], seed, (*changes, *change, *held), "last.pt")
 
 
 def judged(training: Training) -> dict[str, np.ndarray]:
