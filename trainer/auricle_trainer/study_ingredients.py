@@ -34,7 +34,13 @@ BASE = "base"
 @click.option(
     "--on", type=click.Choice(sorted(DATA_SETS)), default="speech-commands", show_default=True, help="Data set."
 )
-@click.option("--only", "names", multiple=True, type=click.Choice(sorted(INGREDIENTS)), help="Not all, only these; with --also none but these.")
+@click.option(
+    "--only",
+    "names",
+    multiple=True,
+    type=click.Choice(sorted(INGREDIENTS)),
+    help="Not all, only these; with --also none but these.",
+)
 @click.option("--also", multiple=True, metavar="NAME:A.B=VALUE,...", help="An ingredient that is not in the list.")
 @click.option(
     "--folds", default=FOLDS, type=click.IntRange(1, FOLDS), show_default=True, help="So many of the five folds."
@@ -70,7 +76,8 @@ def ingredients(
     """
     from auricle_shared.files import write_text
 
-    chosen = {BASE: (), **{name: INGREDIENTS[name] for name in names or (() if also else INGREDIENTS)}, **dict(map(parse, also))}
+    listed = names or (() if also else INGREDIENTS)
+    chosen = {BASE: (), **{name: INGREDIENTS[name] for name in listed}, **dict(map(parse, also))}
     seeds, folds = (1, 1) if quick else (seeds, folds)
     settings = (*DATA_SETS[on][1], *changes, *(QUICK if quick else ()))
     blocks = []
