@@ -59,15 +59,16 @@ class ConvGRUNetwork(Heads):
     def forward(self, xp: Any, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         batch, frames = features.shape[0], features.shape[1]
         x, tails, place = features.reshape(batch, frames, 1, self.shapes[0][1]), [], 0
+        x = xp.permute(x, (0, 2, 1, 3))  # [B, channels, frames, bands]
         for convolution, norm, (count, bands), size in zip(
             self.convolutions, self.norms, self.shapes, self.tail_sizes, strict=True
         ):
-            tail = state[:, place : place + size].reshape(batch, self.kernel_frames - 1, count, bands)
-            joined = xp.concatenate([tail, x], 1)  # [B, frames + kernel - 1, channels, bands]
-            tails.append(joined[:, 1 - self.kernel_frames :].reshape(batch, size))
-            y = xp.relu(xp.convolve(convolution, norm, xp.permute(joined, (0, 2, 1, 3))))
-            x, place = xp.permute(y, (0, 2, 1, 3)), place + size
-        y = xp.dropout(self.dropout, x.reshape(batch, frames, self.gru_features))
+            tail = state[:, place : place + size].reshape(batch, count, self.kernel_frames - 1, bands)
+            joined = xp.concatenate([tail, x], 2)
+            tails.append(joined[:, :, 1 - self.kernel_frames :].reshape(batch, size))
+            x, place = xp.relu(xp.convolve(convolution, norm, joined)), place + size
+        y = xp.permute(x, (0, 2, 1, 3)).reshape(batch, frames, self.gru_features)
+        y = xp.dropout(self.dropout, y)
         size = self.gru.hidden_size
         hidden = [state[:, place + i * size : place + (i + 1) * size] for i in range(self.gru.num_layers)]
         y, hidden = xp.gru(self.gru, y, hidden)
