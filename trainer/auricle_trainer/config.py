@@ -154,6 +154,19 @@ class ShiftSettings:
 
 
 @dataclass(frozen=True)
+class ResponseSettings:
+    """Bands boosted and cut in training as other microphones would, a different way for every stream and window."""
+
+    most_db: float = 0.0
+    """strongest boost or cut; 0 changes nothing"""
+    points: int = 5
+    """bands, spread evenly over all, at which it is drawn; straight lines between them"""
+
+    def __post_init__(self) -> None:
+        _within("response", self, most_db=(0.0, 30.0), points=(2, 100))
+
+
+@dataclass(frozen=True)
 class LossSettings:
     evidence_seconds: float = 1.0
     """an event that goes on past the window's end is asked for once this much of it was heard"""
@@ -264,6 +277,7 @@ class Config:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     mask: MaskSettings = field(default_factory=MaskSettings)
     shift: ShiftSettings = field(default_factory=ShiftSettings)
+    response: ResponseSettings = field(default_factory=ResponseSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -302,6 +316,7 @@ class Config:
             "augment": AugmentSettings,
             "mask": MaskSettings,
             "shift": ShiftSettings,
+            "response": ResponseSettings,
             "loss": LossSettings,
             "embedding": EmbeddingSettings,
             "training": TrainingSettings,

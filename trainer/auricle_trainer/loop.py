@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .augment.mask import mask
+from .augment.response import draw_response, respond
 from .augment.shift import draw_shift, shift
 from .batches.batch import Batch
 from .config import Config
@@ -136,10 +137,15 @@ def learning_rate(step: int, steps: int, config: Config) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def augment(features: Tensor, config: Config, generator: torch.Generator) -> Tensor:
-    """Features [B, F, bands] as training sees them."""
+def augment(features: Tensor, deviation: Tensor, config: Config, generator: torch.Generator) -> Tensor:
+    """Normalised features [B, F, bands], and the deviation [bands] that they were divided by, as training sees them."""
+    rows, _, bands = features.shape
     if config.shift.bands:
-        features = shift(features, draw_shift(len(features), config.shift.bands, generator, features.device))
+        features = shift(features, draw_shift(rows, config.shift.bands, generator, features.device))
+    if config.response.most_db:
+        settings = config.response
+        drawn = draw_response(rows, bands, settings.most_db, settings.points, generator, features.device)
+        features = respond(features, drawn, deviation)
     return mask(features, config.mask, config.spectrogram.hop_seconds, generator)
 
 
@@ -170,7 +176,8 @@ def learn(state: TrainingState, batch: Batch, config: Config, monitor: Monitor, 
     bank = state.bank.masked_fill(batch.reset[:, None], 0.0)
 
     def changed(features: Tensor) -> Tensor:
-        features = augment(features, config, state.generator_on(features.device))
+        device = features.device  # one of several with torch.nn.DataParallel
+        features = augment(features, model.deviation.to(device), config, state.generator_on(device))
         monitor.mark("features")
         return features
 

@@ -83,7 +83,7 @@ class Turns:
     def _heard(self) -> torch.Tensor:
         model, state = self._state.model, self._state
         joined = model.with_tail(TorchArrays, self._batch.audio, state.bank)
-        return augment(model.features(joined), self._config, state.generator)
+        return augment(model.features(joined), model.deviation, self._config, state.generator)
 
     def naive_data(self) -> int:
         features, _ = next(self._librosa)
