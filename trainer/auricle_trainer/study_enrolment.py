@@ -41,6 +41,7 @@ SETTINGS = (
     "spectrogram.bands=40", "spectrogram.hop_seconds=0.04", "spectrogram.window_seconds=0.064",
     "scenes.balance=balanced", "scenes.clips_per_class=2", "augment.mix=0.0",
     "scenes.clean=0.3", "scenes.snr_low_db=3.0", "scenes.snr_high_db=30.0",
+    "mask.band_masks=2", "mask.time_masks=2", "training.epochs=60",
     "data.held_out_column=fold", f'data.held_out_value="{TEST_FOLD}"',
 )  # fmt: skip
 """`environmental` with an embedding, and cheap enough for ten trainings"""
