@@ -6,9 +6,8 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from auricle_shared.metadata import ModelMetadata
 
@@ -20,8 +19,7 @@ from .sinks.writer import Writer
 STDERR = 2
 
 
-@dataclass(frozen=True)
-class SinkOptions:
+class SinkOptions(NamedTuple):
     """What the command line asks for."""
 
     as_json: bool = False
