@@ -15,6 +15,7 @@ import click
 
 from auricle_shared.errors import DataError
 
+from . import blas_threads as blas_threads
 from .attempt import Attempt
 from .event_overrides import events_in_force
 from .listener import Listener as Listener

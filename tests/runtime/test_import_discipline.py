@@ -54,3 +54,15 @@ def test_a_session_starts_no_threads(tiny_model: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     before, after = map(int, done.stdout.split())
     assert after == before
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through /proc")
+def test_importing_listen_starts_no_threads_and_leaves_the_environment_alone() -> None:
+    """OpenBLAS would start one per core, and each spins for a while; what --exec starts may want its own."""
+    code = (
+        "import os\nbefore = dict(os.environ)\nimport auricle_runtime.listen, numpy\n"
+        "print(len(os.listdir('/proc/self/task')), before == dict(os.environ))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["1", "True"], done.stderr
