@@ -60,7 +60,9 @@ class EventDetector:
         lowest = min((d.settings.on_threshold for d in self._detectors), default=math.inf)
         self._quiet_below = lowest - 10**-MEAN_DECIMALS
         self._frame_seconds = frame_seconds
-        longest = max((d.smoothing_frames for d in self._detectors), default=1)
+        lengths = [d.smoothing_frames for d in self._detectors]
+        self._alike = {n: [i for i, length in enumerate(lengths) if length == n] for n in sorted(set(lengths))}
+        longest = max(lengths, default=1)
         self._history = np.zeros((longest - 1, len(columns)))
         self._is_quiet = True  # nothing in the history and no class could begin or end an event
 
@@ -94,14 +96,17 @@ class EventDetector:
         kept = len(self._history)
         joined = np.concatenate([self._history, watched])
         self._remember(watched)
-        events: list[tuple[int, Event]] = []
-        for column, detector in enumerate(self._detectors):
-            n = detector.smoothing_frames
-            means = moving_mean(joined[kept - n + 1 :, column], n)
-            events += detector.update(means, start_seconds)
+        events: list[tuple[int, int, Event]] = []
+        for n, columns in self._alike.items():
+            means = moving_mean(joined[kept - n + 1 :, _as_slice(columns)], n)
+            for i, highest in enumerate(means.max(axis=0).tolist()):
+                detector = self._detectors[columns[i]]
+                if detector.busy or highest >= detector.settings.on_threshold:  # of the others nothing changes
+                    found = detector.update(means[:, i], start_seconds)
+                    events += [(frame, columns[i], event) for frame, event in found]
         busy = any(detector.busy for detector in self._detectors)
         self._is_quiet = not busy and self._history.max(initial=0.0) < self._quiet_below
-        return [event for _, event in sorted(events, key=lambda e: e[0])]
+        return [event for *_, event in sorted(events, key=lambda e: e[:2])]
 
     def _remember(self, watched: np.ndarray) -> None:
         """Keep the last frames, as many as the longest mean needs from before the next one."""
@@ -129,8 +134,8 @@ def smoothing_frames(settings: EventSettings, frame_seconds: float) -> int:
 
 
 def moving_mean(values: np.ndarray, count: int) -> np.ndarray:
-    """values [n] -> [n - count + 1], the mean of every `count` that follow each other."""
-    sums = np.cumsum(np.concatenate([[0.0], values]))
+    """values [n, ...] -> [n - count + 1, ...], the mean of every `count` that follow each other."""
+    sums = np.cumsum(np.concatenate([np.zeros((1, *values.shape[1:])), values]), axis=0)
     # Running sums carry rounding on; a score at the threshold must not depend on where it lies.
     return np.round((sums[count:] - sums[:-count]) / count, MEAN_DECIMALS)
 
