@@ -74,9 +74,9 @@ def test_both_ways_to_a_gradient_agree_and_a_wrong_one_would_be_seen(monkeypatch
 
 
 def test_operations_are_counted_as_by_hand() -> None:
-    """gru: 512-sample window folded to 256 x 255 bins twice, 255 x 40 mel; 40 -> 128 units, 128 -> 3 classes."""
+    """gru: 400-sample window folded to 200 x 255 bins twice, 255 x 40 mel; 40 -> 128 units, 128 -> 3 classes."""
     found = floor.operations_a_frame(load_config("gru"), 3)
-    assert found["features"] == 2 * (2 * 256 * 255 + 255 * 40)
+    assert found["features"] == 2 * (2 * 200 * 255 + 255 * 40)
     weights, biases = 3 * 128 * (40 + 128) + 128 * 3, 2 * 3 * 128 + 3
     assert found["network"] == 3 * 2 * (weights + biases)
 
