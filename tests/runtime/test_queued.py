@@ -135,3 +135,13 @@ def test_reader_who_is_gone_ends_the_listening_only_where_nobody_else_listens(al
     except BrokenPipeError:
         assert alone
     writer.close()
+
+
+def test_a_sink_that_cannot_deliver_is_not_made() -> None:
+    """Found out in its thread, it would be told as a peer's fault, event by event."""
+
+    class Deaf(QueuedSink[int]):
+        pass
+
+    with pytest.raises(TypeError, match="deliver"):
+        Deaf("Deaf", print)  # type: ignore[abstract]

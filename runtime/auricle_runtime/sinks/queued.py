@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from . import Sink, Tell
@@ -22,7 +23,7 @@ CLOSE_SECONDS = 5.0
 """What still waits at the end has this long to get away."""
 
 
-class QueuedSink(Sink, Generic[T]):
+class QueuedSink(Sink, ABC, Generic[T]):
     """Base of such sinks; they `put` and override `deliver`.
 
     Args:
@@ -40,9 +41,9 @@ class QueuedSink(Sink, Generic[T]):
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
+    @abstractmethod
     def deliver(self, item: T) -> None:
         """In the sink's own thread. What it raises is told, and the item counts as dropped."""
-        raise NotImplementedError
 
     def put(self, item: T) -> None:
         """Never waits."""
