@@ -207,6 +207,32 @@ def test_a_damaged_archive_is_refused_and_removed(server, tmp_path):
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["fsdd.sha256"]
 
 
+def make_packed(kind):
+    """One incompressible file in a zip or a compressed tar."""
+    data, content = io.BytesIO(), NOISE[:60_000].hex().encode()
+    if kind == "zip":
+        with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a/b.txt", content)
+    else:
+        with tarfile.open(fileobj=data, mode=f"w:{kind}") as archive:
+            info = tarfile.TarInfo("a/b.txt")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz", "bz2", "xz"])
+def test_no_two_wrong_bytes_are_taken_for_content(tmp_path, kind):
+    """Each reader notices in its own way, gzip only at the very end, behind what tar reads."""
+    whole = make_packed(kind)
+    for place in range(200, len(whole) - 200, len(whole) // 25):
+        (tmp_path / "archive").write_bytes(
+            whole[:place] + bytes(255 - b for b in whole[place : place + 2]) + whole[place + 2 :]
+        )
+        with pytest.raises(DataError, match="damaged"):
+            unpack(tmp_path / "archive", tmp_path / f"out-{place}")
+
+
 def link(name, target, kind=tarfile.SYMTYPE):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target

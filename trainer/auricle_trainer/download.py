@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -17,6 +19,8 @@ CHUNK_BYTES = 1 << 16
 ATTEMPTS = 5
 """Tries in a row that bring nothing new before giving up"""
 TIMEOUT_SECONDS = 30.0
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError)
+"""What the archive readers raise; RuntimeError: a zip's password or compression is not known. OSError: see `unpack`."""
 
 
 class ResumingDownloader:
@@ -115,7 +119,9 @@ def unpack(archive: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with open(target, "wb") as file:
                 shutil.copyfileobj(source, file)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's: gzip's and bzip2's own carry no number
         raise DataError(f"{archive} is damaged or no archive ({error}); it was removed.") from error
     inner = list(folder.iterdir())
     if len(inner) == 1 and inner[0].is_dir():
@@ -143,6 +149,8 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
             if content is None:
                 raise DataError(f"{archive} holds {member.name!r}, which is a link or a device. It was not unpacked.")
             yield member.name, content
+        while tar.fileobj is not None and tar.fileobj.read(CHUNK_BYTES):
+            pass  # a compressed file's checksum stands at its end, behind what tar reads
 
 
 def _inside(name: str, archive: Path) -> Path:
