@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -223,13 +224,14 @@ def test_cuda_asked_for_and_absent(
         OnnxScorer(tiny_model, "cuda")
 
 
-def test_cuda_asked_of_the_real_runtime(tiny_model: Path) -> None:
+def test_cuda_asked_of_the_real_runtime_runs_there_or_says_why_not(tiny_model: Path) -> None:
     import onnxruntime
 
-    if CUDA in onnxruntime.get_available_providers():
-        pytest.skip("This ONNX Runtime is built for CUDA; the test is about one that is not.")
-    with pytest.raises(DeviceError, match=f"{onnxruntime.__version__}.*--provider cpu"):
-        OnnxScorer(tiny_model, "cuda")
+    try:
+        found = OnnxScorer(tiny_model, "cuda").provider
+    except DeviceError as error:
+        found = str(error)
+    assert found == "cuda" or re.search(f"{onnxruntime.__version__}.*--provider cpu", found)
 
 
 def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
