@@ -33,15 +33,7 @@ class Node:
     """A value in the graph. Only what the front end and the networks use is there."""
 
     def __init__(self, graph: Recorder, name: str, rank: int) -> None:
-        self._graph, self._name, self.rank = graph, name, rank
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self._name = name
+        self._graph, self.name, self.rank = graph, name, rank
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,6 +101,8 @@ class Sliced(Node):
     The front end and the state are slices of slices, and on a small network every node costs about a microsecond a
     block: 4 % for three of them.
     """
+
+    _name: str
 
     def __init__(self, of: Node, cuts: dict[int, Cut]) -> None:
         super().__init__(of._graph, "", of.rank)

@@ -60,9 +60,11 @@ class EventDetector:
         lowest = min((d.settings.on_threshold for d in self._detectors), default=math.inf)
         self._quiet_below = lowest - 10**-MEAN_DECIMALS
         self._frame_seconds = frame_seconds
-        lengths = [d.smoothing_frames for d in self._detectors]
-        self._alike = {n: [i for i, length in enumerate(lengths) if length == n] for n in sorted(set(lengths))}
-        longest = max(lengths, default=1)
+        alike: dict[int, list[int]] = {}
+        for column, detector in enumerate(self._detectors):
+            alike.setdefault(detector.smoothing_frames, []).append(column)
+        self._alike = [(n, _as_slice(together), together) for n, together in alike.items()]
+        longest = max(alike, default=1)
         self._history = np.zeros((longest - 1, len(columns)))
         self._is_quiet = True  # nothing in the history and no class could begin or end an event
 
@@ -97,13 +99,13 @@ class EventDetector:
         joined = np.concatenate([self._history, watched])
         self._remember(watched)
         events: list[tuple[int, int, Event]] = []
-        for n, columns in self._alike.items():
-            means = moving_mean(joined[kept - n + 1 :, _as_slice(columns)], n)
-            for i, highest in enumerate(means.max(axis=0).tolist()):
-                detector = self._detectors[columns[i]]
+        for n, place, columns in self._alike:
+            means = moving_mean(joined[kept - n + 1 :, place], n)
+            for i, (column, highest) in enumerate(zip(columns, means.max(axis=0).tolist(), strict=True)):
+                detector = self._detectors[column]
                 if detector.busy or highest >= detector.settings.on_threshold:  # of the others nothing changes
                     found = detector.update(means[:, i], start_seconds)
-                    events += [(frame, columns[i], event) for frame, event in found]
+                    events += [(frame, column, event) for frame, event in found]
         busy = any(detector.busy for detector in self._detectors)
         self._is_quiet = not busy and self._history.max(initial=0.0) < self._quiet_below
         return [event for *_, event in sorted(events, key=lambda e: e[:2])]

@@ -184,6 +184,25 @@ def test_blocks_do_not_matter(
         assert as_frames(one) == as_frames(other)
 
 
+@given(st.lists(st.tuples(*[CLASS_SCORES] * 4), min_size=1, max_size=40), st.tuples(*[SETTINGS] * 4), st.integers(1, 9))
+def test_each_class_is_judged_as_if_it_were_alone(
+    rows: list[tuple[float, ...]], each: tuple[EventSettings, ...], block: int
+) -> None:
+    """Classes of one smoothing are averaged together, wherever they stand; nobody's score may end up at another's."""
+    scores = np.array(rows, np.float32)
+
+    def events(labels: list[str | None]) -> list[Event]:
+        detector = EventDetector(labels, each, FRAME_SECONDS)
+        starts = range(0, len(rows), block)
+        found = [e for i in starts for e in detector.update(scores[i : i + block], i * FRAME_SECONDS)]
+        return found + detector.finish(len(rows) * FRAME_SECONDS)
+
+    together = events(["a", "b", "c", "d"])
+    for place, label in enumerate("abcd"):
+        alone = events([label if i == place else None for i in range(4)])
+        assert [as_frames(e) for e in together if e.label == label] == [as_frames(e) for e in alone]
+
+
 def test_constant_score_at_the_threshold_does_not_depend_on_blocks() -> None:
     """0.3 has no exact binary form: sums of it must not differ with the place in the block."""
     one = settings(on_threshold=0.3, off_threshold=0.3, smoothing_seconds=0.7)
