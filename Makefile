@@ -138,8 +138,9 @@ $(PAGE_RUNTIME)/.fetched: runtime/npm/package-lock.json
 	@touch $@
 
 .PHONY: soak
-soak: system-packages $(VENV)/.tests-installed  ## [MODEL=...] [QUICK=1]: leave it running, watch memory, CPU and events (20 minutes)
-	@$(BIN)/python tests/support/soak.py $(if $(wildcard $(MODEL)),--model '$(MODEL)') $(if $(QUICK),--quick)
+soak: system-packages $(VENV)/.tests-installed $(LIGHT_VENV)/.installed  ## [MODEL=...] [QUICK=1]: leave it running, watch memory, CPU and events (20 minutes)
+	@$(BIN)/python tests/support/soak.py --device-python $(LIGHT_BIN)/python \
+		$(if $(wildcard $(MODEL)),--model '$(MODEL)') $(if $(QUICK),--quick)
 
 .PHONY: gpu-report
 gpu-report: setup  ## [OUT=gpu-report] [DATA=...] [FLAGS=--quick]: all measurements of training on this machine's GPU

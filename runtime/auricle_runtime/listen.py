@@ -1,31 +1,20 @@
-"""`auricle listen`: audio in, events out, live.
+"""`auricle listen`: the command line. What it does is in `listening`, loaded once the arguments are known.
 
-source -> StreamingClassifier.feed(block) -> EventDetector.update(scores, time) -> sinks
+That loads NumPy; PortAudio, which takes as long to look for devices, starts beside it where a microphone is wanted.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from auricle_shared.errors import DataError
-
-from . import blas_threads as blas_threads
-from .attempt import Attempt
-from .event_overrides import events_in_force
-from .listener import Listener as Listener
-from .onnx_scorer import OnnxScorer
-from .open_sinks import SinkOptions, open_sinks
-from .sinks import Sink
-from .sources import DEFAULT_BLOCK_MS, Source
-
-if TYPE_CHECKING:
-    from auricle_shared.enrolled_detector import EnrolledDetector
+from .sink_options import SinkOptions
+from .sources import DEFAULT_BLOCK_MS
+from .sources.portaudio import starting
+from .sources.wanted import Wanted
 
 
 @click.command()
@@ -97,115 +86,22 @@ def listen(
     Events go to standard output, all else to standard error. Any number of sinks at once; one that is slow or dead
     stops nobody. A microphone that was lost is opened again. Ctrl-C ends.
     """
-    options = SinkOptions(**sinks)
-    _check(options, wav, stdin, stdin_rate, device, realtime)
-    scorer = OnnxScorer(model, provider)
-    events = events_in_force(model, scorer.metadata, assignments)
-    _say_model(scorer, events.file)
-    sounds = _open_enrolled(scorer, enrolled) if enrolled else None
-    source = _open_source(scorer.metadata.rate_hz, wav, stdin, stdin_rate, device, block_ms, channel)
-    waits = wav is not None and not realtime
-    if realtime:
-        from .sources.pace import Paced
-
-        source = Paced(source, scorer.metadata.rate_hz)
-    try:
-        click.echo(f"Listening to {source.description}.", err=True)
-        opened = open_sinks(options, events.metadata, events.origins, model.name, waits, sounds.names if sounds else ())
-        _run(Listener(scorer, opened, events.metadata, sounds), source, opened)
-    finally:
-        source.close()
+    source, options = Wanted(wav, stdin, stdin_rate, device, block_ms, channel, realtime), SinkOptions(**sinks)
+    _check(source, options)
+    with starting() if source.is_microphone else nullcontext():
+        from .listening import listen_to
+    listen_to(model, provider, source, assignments, enrolled, options)
 
 
-def _check(
-    options: SinkOptions, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, realtime: bool
-) -> None:
+def _check(source: Wanted, options: SinkOptions) -> None:
     """Options that contradict each other."""
-    if sum((wav is not None, stdin, device is not None)) > 1:
+    if sum((source.wav is not None, source.stdin, source.device is not None)) > 1:
         raise click.UsageError("--wav, --stdin and --device name three sources; give one of them.")
-    if stdin_rate is not None and not stdin:
+    if source.stdin_rate is not None and not source.stdin:
         raise click.UsageError("--stdin-rate belongs to --stdin.")
-    if realtime and wav is None and not stdin:
+    if source.realtime and source.is_microphone:
         raise click.UsageError("--realtime belongs to --wav or --stdin; a microphone has no other speed.")
     if options.as_json and options.scores == "-":
         raise click.UsageError("--json and --scores - would both write to standard output; give --scores a file.")
     if options.mqtt_ca is not None and not any(url.startswith("mqtts:") for url in options.mqtt):
         raise click.UsageError("--mqtt-ca belongs to --mqtt mqtts://...")
-
-
-def _run(listener: Listener, source: Source, sinks: Sequence[Sink]) -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's end is like Ctrl-C
-    try:
-        try:
-            for block in source.blocks(listener.lost):
-                listener.hear(block)
-        except KeyboardInterrupt:
-            click.echo("Stopped.", err=True)
-        finally:  # whatever ended it: who waits for the end of an event gets it
-            listener.end()
-    finally:
-        _close(sinks)
-        _say_summary(listener, source)
-
-
-def _close(sinks: Sequence[Sink]) -> None:
-    """All at once: each of those that hang has its seconds, and nobody waits for them one after the other."""
-    closing = [Attempt(sink.close) for sink in sinks]
-    for attempt in closing:
-        while not attempt.done_within(1.0):
-            pass
-    for attempt in closing:
-        attempt.result()
-
-
-def _open_source(
-    rate_hz: int, wav: Path | None, stdin: bool, stdin_rate: int | None, device: str | None, block_ms: float,
-    channel: int | None,
-) -> Source:  # fmt: skip
-    """Import and open the one source that was asked for."""
-    if wav is not None:
-        from .sources.file import FileSource
-
-        return FileSource(wav, rate_hz, block_ms, channel)
-    if stdin:
-        from .sources.stdin import StdinSource
-
-        if sys.stdin.isatty():
-            raise DataError("--stdin reads audio from a pipe, but standard input is the keyboard. Pipe audio into it.")
-        return StdinSource(sys.stdin.buffer, rate_hz, stdin_rate, block_ms, channel, _say)
-    from .sources.microphone import Microphone
-
-    return Microphone(rate_hz, device, block_ms, channel)
-
-
-def _open_enrolled(scorer: OnnxScorer, path: Path) -> EnrolledDetector | None:
-    """The sounds of the file; None where it holds none."""
-    from auricle_shared.enrolled_detector import EnrolledDetector
-    from auricle_shared.enrolled_file import read_enrolled
-
-    sounds = read_enrolled(path, scorer.path, scorer.metadata.embedding_size)
-    _say(f"{path}: {', '.join(sound.name for sound in sounds) or 'no sounds'}")
-    return EnrolledDetector(sounds, scorer.metadata) if sounds else None
-
-
-def _say(text: str) -> None:
-    click.echo(f"{text}.", err=True)
-
-
-def _say_model(scorer: OnnxScorer, file: Path | None) -> None:
-    labels = ", ".join(scorer.metadata.event_labels)
-    changed = f" Event settings changed by {file}." if file else ""
-    click.echo(
-        f"{scorer.path}: {labels} ({scorer.metadata.rate_hz} Hz, ONNX Runtime {scorer.runtime_version} on "
-        f"{scorer.provider}).{changed}",
-        err=True,
-    )
-
-
-def _say_summary(listener: Listener, source: Source) -> None:
-    total = listener.counts.total()
-    counts = ", ".join(f"{label} {count}" for label, count in sorted(listener.counts.items()))
-    said = f"{total} event{'' if total == 1 else 's'}{': ' + counts if counts else ''}"
-    click.echo(f"{listener.seconds:.1f} s of audio, {said}.", err=True)
-    for problem in source.problems:
-        click.echo(f"Warning: {problem}.", err=True)

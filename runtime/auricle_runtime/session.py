@@ -29,10 +29,14 @@ def needs_onnxruntime() -> Any:
     return onnxruntime
 
 
-def open_session(path: Path, provider: str, model: bytes | None = None) -> tuple[Any, str]:
-    """The session and the provider that really runs it; of `model` where that is not the file as it stands."""
+def check_is_file(path: Path) -> None:
     if not path.is_file():
         raise ModelError(f"{path} does not exist or is not a file. Wanted: a model.onnx written by 'auricle export'.")
+
+
+def open_session(path: Path, provider: str, model: bytes | None = None) -> tuple[Any, str]:
+    """The session and the provider that really runs it; of `model` where that is not the file as it stands."""
+    check_is_file(path)
     runtime = needs_onnxruntime()
     wanted = _wanted_providers(runtime, provider)
     options = runtime.SessionOptions()

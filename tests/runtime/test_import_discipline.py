@@ -32,8 +32,13 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stderr.split())
 
 
-def test_importing_listen_loads_nothing_heavy() -> None:
-    loaded = loaded_after("import auricle_runtime.listen")
+def test_the_command_line_is_read_before_numpy_is_loaded() -> None:
+    """So that PortAudio can start beside it, once it is known that a microphone is wanted."""
+    assert loaded_after("import auricle_runtime.listen").isdisjoint({*HEAVY, "numpy", "onnxruntime", "sounddevice"})
+
+
+def test_importing_listening_loads_nothing_heavy() -> None:
+    loaded = loaded_after("import auricle_runtime.listening")
     assert "numpy" in loaded
     assert loaded.isdisjoint(HEAVY)
     assert "onnxruntime" not in loaded
@@ -57,10 +62,10 @@ def test_a_session_starts_no_threads(tiny_model: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through /proc")
-def test_importing_listen_starts_no_threads_and_leaves_the_environment_alone() -> None:
+def test_importing_listening_starts_no_threads_and_leaves_the_environment_alone() -> None:
     """OpenBLAS would start one per core, and each spins for a while; what --exec starts may want its own."""
     code = (
-        "import os\nbefore = dict(os.environ)\nimport auricle_runtime.listen, numpy\n"
+        "import os\nbefore = dict(os.environ)\nimport auricle_runtime.listening, numpy\n"
         "print(len(os.listdir('/proc/self/task')), before == dict(os.environ))"
     )
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auricle_runtime.listen import Listener
+from auricle_runtime.listener import Listener
 from auricle_runtime.onnx_scorer import OnnxScorer
 from auricle_runtime.sinks import Sink
 from auricle_runtime.sources import Block, Gap

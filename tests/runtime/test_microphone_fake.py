@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,12 @@ def give_up(reason: str) -> NoReturn:
     raise Lost(reason)
 
 
+def come(mic: Microphone, *blocks: np.ndarray) -> None:
+    """As if PortAudio had called back with these."""
+    for samples in blocks:
+        mic._capture._callback(samples[:, None].astype(np.float32), len(samples), None, Status())
+
+
 def hear(mic: Microphone) -> tuple[list[Block], str]:
     """All blocks until the microphone is lost, and how that is told."""
     blocks: list[Block] = []
@@ -175,21 +182,41 @@ def test_what_does_not_fit_the_queue_is_dropped_counted_and_leaves_time_true(
 ) -> None:
     monkeypatch.setattr(capture, "QUEUE_SECONDS", 0.4)  # five blocks of 80 ms
     block = round(0.08 * rate_hz)
-    fake.InputStream.script = [(np.zeros(block), False)] * 12
+    fake.InputStream.script = [(np.zeros(block), False)]
     mic = Microphone(16000, device)
-    again: list[tuple[np.ndarray, bool]] = [(np.zeros(block), False)] * 2
     found = mic.blocks(give_up)
-    blocks = [next(found) for _ in range(5)]  # now the queue has room again, and sound goes on after the hole
-    for samples, _ in again:
-        mic._capture._callback(samples[:, None].astype(np.float32), block, None, Status())
+    blocks = [next(found)]
+    come(mic, *[np.zeros(block)] * 11)
+    blocks += [next(found) for _ in range(5)]  # now the queue has room again, and sound goes on after the hole
+    come(mic, *[np.zeros(block)] * 2)
     with pytest.raises(Lost):
         blocks.extend(found)
-    assert mic.problems == ["0.56 s of audio were lost in 1 gap(s), each of them told above"]
+    assert mic.problems == ["0.48 s of audio were lost in 1 gap(s), each of them told above"]
     gaps = [b for b in blocks if b.gap]
-    assert [g.gap.lost_seconds for g in gaps if g.gap] == [pytest.approx(0.56)]
+    assert [g.gap.lost_seconds for g in gaps if g.gap] == [pytest.approx(0.48)]
     assert [b.start_seconds for b in gaps] == pytest.approx([12 * 0.08])
     before = sum(len(b.samples) for b in blocks if b.start_seconds < 0.9)
-    assert before == pytest.approx(5 * 0.08 * 16000, abs=1)
+    assert before == pytest.approx(6 * 0.08 * 16000, abs=1)
+
+
+@pytest.mark.parametrize("came", [3, 9])
+def test_listens_while_the_model_is_opened(
+    fake: type[FakeSoundDevice], monkeypatch: pytest.MonkeyPatch, came: int
+) -> None:
+    """What came meanwhile is heard; if it was more than is kept, it begins with now, and that is no gap."""
+    monkeypatch.setattr(capture, "QUEUE_SECONDS", 0.4)  # five blocks of 80 ms
+    mic = Microphone(None, "webcam")
+    come(mic, *[np.full(1280, 0.001 * number) for number in range(came)])
+    mic.rate_hz = 16000
+    found = mic.blocks(give_up)
+    if came > 5:
+        threading.Timer(0.1, lambda: come(mic, np.full(1280, 0.5))).start()
+        mic._capture._stream.active = True
+    first = next(found)
+    assert first.samples == pytest.approx(0.5 if came > 5 else 0.0)
+    assert first.start_seconds == 0
+    assert not mic.problems
+    mic.close()
 
 
 def test_sound_card_without_a_single_channel(fake: type[FakeSoundDevice]) -> None:

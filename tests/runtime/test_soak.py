@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ def test_scene_through_the_sound_server_has_the_files_events(
     assert figures["events"] == 18
     assert within(figures) == []
     assert figures["gaps"] == 0
+
+
+def test_bars_from_the_microphone(sound_server: Any, tiny_model: Path, tmp_path: Path) -> None:
+    figures = soak.start_with_bars(Path(sys.executable), tiny_model, 1, tmp_path, sound_server)
+    assert 0 < figures["bars_listening_ms"] < figures["bars_first_ms"]
+    assert within(figures) == []
 
 
 def test_what_differs_is_seen() -> None:

@@ -1,8 +1,10 @@
 """Leaving it running: an hour at full speed, minutes in real time, minutes through a sound server, with the figures.
 
+And how soon it shows what the microphone hears.
+
 make soak                          about 20 minutes; exit code 1 where a figure misses its limit
 make soak QUICK=1                  a minute, to see that it runs
-python tests/support/soak.py --model model.onnx --json soak.json
+python tests/support/soak.py --model model.onnx --json soak.json --device-python light/bin/python
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from first_bars import first_bars
 from listening import Listening
 from sound_server import SoundServer
 from tone_scene import RATE_HZ, tone_scene
@@ -48,9 +51,11 @@ class Lengths:
     full_speed: float = 3600.0
     real_time: float = 600.0
     microphone: float = 300.0
+    start_rounds: int = 9
+    """Starts with a microphone and bars"""
 
 
-QUICK = Lengths(full_speed=180.0, real_time=10.0, microphone=20.0)
+QUICK = Lengths(full_speed=180.0, real_time=10.0, microphone=20.0, start_rounds=2)
 
 
 class Limit(NamedTuple):
@@ -71,6 +76,8 @@ LIMITS = {
     "events_differing": Limit("events other than the file's", 0, ""),
     "event_seconds": Limit("events' times off the file's", MATCH_SECONDS, "s"),
     "unreported_seconds": Limit("samples lost unreported", 0.5, "s by the clock"),
+    "bars_first_ms": Limit("microphone's first bars after the start", 300, "ms, median", True),
+    "bars_peak_memory_mb": Limit("peak memory with microphone and bars", 95, "MB"),
 }
 
 
@@ -208,7 +215,13 @@ def reference_model(folder: Path) -> Path:
     return exported
 
 
-def measure(model: Path | None, lengths: Lengths, folder: Path) -> Iterator[dict[str, float]]:
+def start_with_bars(python: Path, model: Path, rounds: int, folder: Path, server: SoundServer) -> dict[str, float]:
+    wav = folder / "room.wav"
+    write_wav(wav, np.random.default_rng(0).normal(0, 1e-3, 60 * rounds * RATE_HZ).astype(np.float32), RATE_HZ)
+    return first_bars(python, model, server, wav, rounds)
+
+
+def measure(model: Path | None, python: Path, lengths: Lengths, folder: Path) -> Iterator[dict[str, float]]:
     parts: list[tuple[str, float, Callable[[], dict[str, float]]]] = []
     judged = model or reference_model(folder)
     print(f"model: {judged}", flush=True)
@@ -222,7 +235,7 @@ def measure(model: Path | None, lengths: Lengths, folder: Path) -> Iterator[dict
             if judged != TINY_MODEL:  # the tones' events are the tiny model's, the cost is the judged one's
                 costs = through_sound_server(judged, min(60.0, lengths.microphone), folder, running)
                 figures |= {key: costs[key] for key in costs if key.startswith("microphone")}
-            return figures
+            return figures | start_with_bars(python, judged, lengths.start_rounds, folder, running)
         finally:
             running.stop()
 
@@ -237,12 +250,16 @@ def measure(model: Path | None, lengths: Lengths, folder: Path) -> Iterator[dict
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="default: the reference network at its real size")
-    parser.add_argument("--quick", action="store_true", help="a minute; CPU is shown and not judged")
+    parser.add_argument(
+        "--device-python", type=Path, default=Path(sys.executable), help="of an environment as a device has it"
+    )
+    parser.add_argument("--quick", action="store_true", help="a minute; times are shown and not judged")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="auricle-soak-") as folder:
-        for part in measure(options.model, QUICK if options.quick else Lengths(), Path(folder)):
+        lengths = QUICK if options.quick else Lengths()
+        for part in measure(options.model, options.device_python, lengths, Path(folder)):
             figures |= part
             for key, value in part.items():
                 print(f"  {key:28} {value:g}")

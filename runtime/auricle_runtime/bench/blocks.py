@@ -10,7 +10,7 @@ import numpy as np
 from auricle_shared.enrolled_detector import EnrolledDetector
 from auricle_shared.scorer import Scorer
 
-from ..listen import Listener
+from ..listener import Listener
 from ..sources import Block
 from . import Lengths
 from .machine import made_audio, percentiles_ms

@@ -121,8 +121,13 @@ class Capture:
             raise
 
     def pieces(self) -> Iterator[Piece]:
-        """What is heard until the microphone is lost, which is a DeviceError."""
+        """What is heard until the microphone is lost, which is a DeviceError.
+
+        It begins with what was heard since the opening; with now, where that was too much to be kept.
+        """
         before: Captured | None = None
+        if self.dropped_samples:  # nobody has listened yet: a later beginning, not a gap
+            self._queue = queue.SimpleQueue()
         while True:
             captured = self._next(FIRST_PIECE_SECONDS if before is None else STALL_SECONDS)
             gap = self._gap(before, captured)

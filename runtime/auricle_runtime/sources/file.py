@@ -10,7 +10,8 @@ import numpy as np
 
 from auricle_shared.audio import AudioFile, Resampler
 
-from . import DEFAULT_BLOCK_MS, Block, Lost, nobody, resampled, samples_per_block
+from . import DEFAULT_BLOCK_MS, Block, Lost, nobody, samples_per_block
+from .run import resampled
 
 READ_SAMPLES = 1 << 15
 """Read at once and handed out in views: what a read costs is paid once for many blocks."""

@@ -16,7 +16,7 @@ from auricle_shared.audio import Resampler
 from auricle_shared.errors import AuricleError, DeviceError
 
 from ..attempt import Attempt
-from . import DEFAULT_BLOCK_MS, Block, Gap, Lost, Run, nobody
+from . import DEFAULT_BLOCK_MS, Block, Gap, Lost, nobody
 from .capture import POLL_SECONDS, Capture
 from .portaudio import (
     MicrophoneInfo,
@@ -27,6 +27,7 @@ from .portaudio import (
     quiet_stderr,
     start_anew,
 )
+from .run import Run
 
 MAX_BLOCK_MS = 500.0
 """Longer blocks are for recordings: a microphone's would look like a stall."""
@@ -46,7 +47,8 @@ class Microphone:
     """Blocks of what a microphone hears, without an end.
 
     Args:
-        rate_hz: the model's rate; the device runs at its own.
+        rate_hz: the model's rate; the device runs at its own. None: not known yet. It listens from now on all the same,
+            and is told by setting `rate_hz` before `blocks`.
         device: index, name or part of a name; None is the default one.
         block_ms: length of the blocks that PortAudio is asked for, at most MAX_BLOCK_MS.
         channel: the one that is heard, counted from 1; None: the mean of what the device gives.
@@ -56,9 +58,13 @@ class Microphone:
     """
 
     def __init__(
-        self, rate_hz: int, device: str | None = None, block_ms: float = DEFAULT_BLOCK_MS, channel: int | None = None
+        self,
+        rate_hz: int | None,
+        device: str | None = None,
+        block_ms: float = DEFAULT_BLOCK_MS,
+        channel: int | None = None,
     ) -> None:
-        self._rate_hz, self._wanted = rate_hz, device
+        self.rate_hz, self._wanted = rate_hz, device
         self._block_ms, self._channel = min(block_ms, MAX_BLOCK_MS), channel
         self._attempt: Attempt[Any] = Attempt(lambda: self._open(find_microphone(device)))
         with quiet_stderr():  # given back here even if sounddevice, which closes it too, hangs meanwhile
@@ -79,7 +85,7 @@ class Microphone:
     @property
     def description(self) -> str:
         info = self.info
-        to = "" if info.rate_hz == self._rate_hz else f", resampled to {self._rate_hz} Hz"
+        to = "" if info.rate_hz == self.rate_hz else f", resampled to {self.rate_hz} Hz"
         return f"microphone {info.index}: {info.name} ({info.rate_hz:g} Hz{to}). Ctrl-C ends"
 
     @property
@@ -89,10 +95,12 @@ class Microphone:
         return [f"{self._lost_seconds:.2f} s of audio were lost in {self._gaps} gap(s), each of them told above"]
 
     def blocks(self, lost: Lost = nobody) -> Iterator[Block]:
+        assert self.rate_hz is not None
+        rate_hz = self.rate_hz
         heard_until, arrived_seconds = 0.0, time.monotonic()
         away = False
         while True:
-            run = Run(Resampler(self.info.rate_hz, self._rate_hz))
+            run = Run(Resampler(self.info.rate_hz, rate_hz))
             try:
                 for piece in self._capture.pieces():
                     length_seconds = len(piece.samples) / self.info.rate_hz

@@ -15,7 +15,11 @@ from typing import Any
 
 from auricle_shared.errors import DeviceError
 
+from ..attempt import Attempt
+
 STDERR = 2
+START_SECONDS = 1.0
+"""PortAudio takes a twentieth of this on a laptop; who then still waits for it does so in its own time"""
 
 NO_MICROPHONE = (
     "No microphone was found. Plug one in, or start the sound server (PipeWire, PulseAudio) of this user; in a "
@@ -118,6 +122,20 @@ def quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, STDERR)
         os.close(kept)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """PortAudio starts and looks for devices while something else is done, with standard error shut.
+
+    What goes wrong is told when it is used.
+    """
+    with quiet_stderr():
+        attempt = Attempt(needs_sounddevice)
+        try:
+            yield
+        finally:
+            attempt.done_within(START_SECONDS)
 
 
 def leave_portaudio_behind() -> None:

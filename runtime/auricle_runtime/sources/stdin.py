@@ -16,8 +16,9 @@ from auricle_shared.audio import MAX_RATE_HZ, MIN_RATE_HZ, Resampler, check_chan
 from auricle_shared.errors import DataError
 from auricle_shared.pcm import to_float
 
-from . import DEFAULT_BLOCK_MS, Block, Lost, nobody, resampled, samples_per_block
+from . import DEFAULT_BLOCK_MS, Block, Lost, nobody, samples_per_block
 from .pipe import PipeReader
+from .run import resampled
 
 HEAD_BYTES = 12
 """'RIFF', a size, 'WAVE'"""
