@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .session import needs_onnxruntime
+from .session import bound_run, needs_onnxruntime
 
 STATE_IN, STATE_OUT = "state", "next_state"
 
@@ -50,7 +50,7 @@ class ResidentCall:
                 binding.bind_cpu_input(name, np.ascontiguousarray(values))
         for name in outputs:
             binding.bind_output(name, self._device if name == STATE_OUT else "cpu")
-        self._session.run_with_iobinding(binding, options)
+        bound_run(self._session, binding, options)()
         binding.synchronize_outputs()
         found = zip(outputs, binding.get_outputs(), strict=True)
         return [DeviceState(value) if name == STATE_OUT else value.numpy() for name, value in found]

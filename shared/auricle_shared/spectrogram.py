@@ -95,19 +95,26 @@ def convert(values: SpectrogramConstants, array: Any) -> SpectrogramConstants:
     return SpectrogramConstants(array(values.cosines), array(values.sines), mel)
 
 
-def frames(xp: Any, audio: Any, settings: SpectrogramSettings) -> Any:
-    """Cut audio [B, carry + F * hop] into overlapping frames [B, F, window] without a gather.
+def frames(xp: Any, audio: Any, settings: SpectrogramSettings, *spans: tuple[int, int]) -> list[Any]:
+    """Cut audio [B, carry + F * hop] into overlapping frames without a gather.
 
-    Every slice has constant ends, so the traced graph needs no shapes.
+    Args:
+        spans: which of a frame's samples, from and before; for instance (0, window_samples).
+
+    Returns:
+        [B, F, length] for each span. Every slice has constant ends, so the traced graph needs no shapes.
     """
-    batch = audio.shape[0]
-    hops = audio.reshape(batch, -1, settings.hop_samples)
-    last = settings.blocks - 1
-    parts = [hops[:, i : (i - last) or None] for i in range(settings.blocks)]
-    excess = settings.blocks * settings.hop_samples - settings.window_samples
-    if excess:
-        parts[-1] = parts[-1][:, :, : settings.hop_samples - excess]
-    return xp.concatenate(parts, -1) if len(parts) > 1 else parts[0]
+    hop, last = settings.hop_samples, settings.blocks - 1
+    hops = audio.reshape(audio.shape[0], -1, hop)
+    found = []
+    for start, stop in spans:
+        parts = []
+        for i in range(settings.blocks):  # what lies in a frame's hop i
+            begin, end = max(start - i * hop, 0), min(stop - i * hop, hop)
+            if begin < end:
+                parts.append(hops[:, i or None : (i - last) or None, begin or None : end if end < hop else None])
+        found.append(xp.concatenate(parts, -1) if len(parts) > 1 else parts[0])
+    return found
 
 
 def spectrogram(xp: Any, audio: Any, values: SpectrogramConstants, settings: SpectrogramSettings) -> Any:
@@ -121,12 +128,14 @@ def spectrogram(xp: Any, audio: Any, values: SpectrogramConstants, settings: Spe
     Returns:
         [B, F, bands], ln(power + eps). A full-scale sine in the middle of a linear bin gives ln(0.25).
     """
-    y = frames(xp, audio, settings)
+    length = settings.window_samples
     if is_folded(settings):
-        middle = settings.window_samples // 2
-        after, before = y[:, :, middle:], xp.flip(y[:, :, 1 : middle + 1], (-1,))
+        middle = length // 2
+        after, before = frames(xp, audio, settings, (middle, length), (1, middle + 1))
+        before = xp.flip(before, (-1,))
         real, imaginary = (after + before) @ values.cosines, (after - before) @ values.sines
     else:
+        (y,) = frames(xp, audio, settings, (0, length))
         real, imaginary = y @ values.cosines, y @ values.sines
     power = real * real + imaginary * imaginary
     if values.mel is not None:

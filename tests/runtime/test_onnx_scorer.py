@@ -135,6 +135,43 @@ def test_one_stream_of_a_batch_on_the_device_begins_again(tiny_model: Path, nois
     )
 
 
+def test_bound_to_one_stream_it_says_the_same(tiny_model: Path, noise: Noise) -> None:
+    """Lengths with buffers of their own and without, a stream begun anew in between; what was given stays as it was."""
+    scorer = OnnxScorer(tiny_model, "cpu")
+    bound, hop = scorer.for_one_stream(), scorer.metadata.hop_samples
+    wanted = found = ScoredFrames(*[np.zeros(0)] * 2, zero_state(scorer.metadata))
+    kept: list[tuple[ScoredFrames, ScoredFrames]] = []
+    for frames in (4, 4, 4, 1, 16, 17, 4, 100, 0, 4, 1):
+        if frames == 0:
+            wanted = found = ScoredFrames(*[np.zeros(0)] * 2, zero_state(scorer.metadata))
+            continue
+        audio = noise(1, frames * hop)
+        wanted, found = scorer(audio, wanted.state), bound(audio, found.state)
+        np.testing.assert_array_equal(found.state, wanted.state)
+        kept.append((found, wanted))
+    for found, wanted in kept:
+        np.testing.assert_array_equal(found.logits, wanted.logits)
+        np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100_001])
+def test_bound_to_one_stream_it_refuses_the_same(tiny_model: Path, samples: int) -> None:
+    scorer = OnnxScorer(tiny_model, "cpu")
+    with pytest.raises(DataError, match=f"block of {samples} samples"):
+        scorer.for_one_stream()(np.zeros((1, samples), np.float32), zero_state(scorer.metadata))
+
+
+def test_two_streams_of_one_scorer_do_not_hear_each_other(tiny_model: Path, noise: Noise) -> None:
+    scorer = OnnxScorer(tiny_model, "cpu")
+    audio = noise(2, 30 * scorer.metadata.hop_samples)
+    together, alone = ([StreamingClassifier(scorer) for _ in audio] for _ in range(2))
+    pieces = np.split(audio, 10, axis=1)
+    turns = [[c.feed(own).scores for c, own in zip(together, piece, strict=True)] for piece in pieces]
+    for i, (classifier, one) in enumerate(zip(alone, audio, strict=True)):
+        found = np.concatenate([turn[i] for turn in turns])
+        np.testing.assert_allclose(found, classifier.feed(one).scores, atol=1e-6)
+
+
 class FakeSession:
     """A graph that runs but does other things than its metadata say."""
 
