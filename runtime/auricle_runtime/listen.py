@@ -5,6 +5,7 @@ That loads NumPy; PortAudio, which takes as long to look for devices, starts bes
 
 from __future__ import annotations
 
+import gc
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,13 @@ def listen(
     """
     source, options = Wanted(wav, stdin, stdin_rate, device, block_ms, channel, realtime), SinkOptions(**sinks)
     _check(source, options)
-    with starting() if source.is_microphone else nullcontext():
-        from .listening import listen_to
-    listen_to(model, provider, source, assignments, enrolled, options)
+    gc.disable()  # while everything is loaded there is no garbage to be found; listen_to turns it on again
+    try:
+        with starting() if source.is_microphone else nullcontext():
+            from .listening import listen_to
+        listen_to(model, provider, source, assignments, enrolled, options)
+    finally:
+        gc.enable()
 
 
 def _check(source: Wanted, options: SinkOptions) -> None:
