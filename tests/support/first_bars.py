@@ -17,6 +17,8 @@ SETTLED_SECONDS = 1.0
 """After its first bars memory has reached its peak."""
 LISTEN = "from auricle_shared.command import main; main()"
 """What the installed script `auricle` does"""
+PLAYER_LATENCY_MS = 20
+"""As a microphone has it: what is played beside it keeps the server at a longer pace otherwise"""
 FIRST_BARS = b"level"
 """The meter that stands above the scores of the first block"""
 
@@ -28,7 +30,7 @@ def first_bars(python: Path, model: Path, server: SoundServer, wav: Path, rounds
         python: of an environment as a device has it.
         wav: long enough for all of it; played to the microphone meanwhile, as one that has to wake up takes seconds.
     """
-    player = server.play(wav)
+    player = server.play(wav, PLAYER_LATENCY_MS)
     time.sleep(2 * SETTLED_SECONDS)
     try:
         found = [_one(python, model, server.env) for _ in range(rounds + 1)][1:]  # the first one writes bytecode

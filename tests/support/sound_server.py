@@ -55,9 +55,12 @@ class SoundServer:
         self._process.wait(10)
         self._socket.unlink(missing_ok=True)
 
-    def play(self, wav: Path) -> subprocess.Popen[bytes]:
-        """A second of it waits in the server, so that a busy machine does not starve the player and tear the sound."""
-        return subprocess.Popen(["paplay", "--latency-msec=1000", "--device=vmic", str(wav)], env=self.env)
+    def play(self, wav: Path, latency_ms: int = 1000) -> subprocess.Popen[bytes]:
+        """So much of it waits in the server, so that a busy machine does not starve the player and tear the sound.
+
+        The microphone gives its sound in pieces that are as long: for how soon it is heard, a short one.
+        """
+        return subprocess.Popen(["paplay", f"--latency-msec={latency_ms}", "--device=vmic", str(wav)], env=self.env)
 
     def control(self, *args: str) -> None:
         subprocess.run(["pactl", *args], env=self.env, check=True, stdout=subprocess.DEVNULL, timeout=10)
