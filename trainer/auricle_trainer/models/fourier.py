@@ -35,10 +35,14 @@ def constants(settings: SpectrogramSettings) -> tuple[Tensor, Tensor]:
 def fourier_spectrogram(audio: Tensor, settings: SpectrogramSettings) -> Tensor:
     """audio [B, carry + F * hop] -> [B, F, bands]: what `spectrogram` gives, up to rounding."""
     weights, to_bands = constants(settings)
+    length, hop = settings.window_samples, settings.hop_samples
+    frames_each = audio.shape[1] // hop - settings.blocks + 1
+    padded = torch.zeros(STREAMS_AT_ONCE, frames_each, settings.n_fft)  # once: rfft itself would pad by a copy each time
     found = []
     for some in audio.split(STREAMS_AT_ONCE):
-        frames = some.unfold(1, settings.blocks * settings.hop_samples, settings.hop_samples)
-        bins = torch.fft.rfft(frames[:, :, : settings.window_samples] * weights, n=settings.n_fft)
+        frames = some.unfold(1, settings.blocks * hop, hop)[:, :, :length]
+        torch.mul(frames, weights, out=padded[: len(some), :, :length])
+        bins = torch.fft.rfft(padded[: len(some)])
         squares = torch.view_as_real(bins).flatten(-2).square_()
         found.append((squares @ to_bands).add_(settings.eps).log_())
     return torch.cat(found)
