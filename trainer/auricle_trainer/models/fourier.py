@@ -37,7 +37,8 @@ def fourier_spectrogram(audio: Tensor, settings: SpectrogramSettings) -> Tensor:
     weights, to_bands = constants(settings)
     length, hop = settings.window_samples, settings.hop_samples
     frames_each = audio.shape[1] // hop - settings.blocks + 1
-    padded = torch.zeros(STREAMS_AT_ONCE, frames_each, settings.n_fft)  # once: rfft itself would pad by a copy each time
+    # Made once: rfft itself would pad by a copy each time.
+    padded = torch.zeros(STREAMS_AT_ONCE, frames_each, settings.n_fft)
     found = []
     for some in audio.split(STREAMS_AT_ONCE):
         frames = some.unfold(1, settings.blocks * hop, hop)[:, :, :length]
