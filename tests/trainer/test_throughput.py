@@ -9,6 +9,7 @@ from typing import Any
 import librosa
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 from click.testing import CliRunner
 
@@ -19,7 +20,7 @@ from auricle_shared.spectrogram import clip_spectrogram
 from auricle_trainer.config import TrainingSettings, load_config
 from auricle_trainer.throughput.command import throughput
 from auricle_trainer.throughput.measure import Measured, Row
-from auricle_trainer.throughput.naive import librosa_features
+from auricle_trainer.throughput.naive import librosa_features, librosa_on_torch_threads
 from auricle_trainer.throughput.propose import as_changes, proposal, write_config
 from auricle_trainer.throughput.rows import batch_sizes
 
@@ -163,3 +164,21 @@ def test_a_row_that_fails_says_so_and_the_table_goes_on(
     assert {row["clips_per_second"] > 0 for row in rows if row["batch"] != 8} == {True}
     assert {row["clips_per_second"] for row in rows if row["batch"] == 8} == {0.0}
     assert json.loads((tmp_path / "speed.json").read_text())["proposal"]["streams"] == 4
+
+
+def test_librosa_gets_the_threads_that_torch_has() -> None:
+    """Asked of the libraries themselves: NumPy would take all cores, and the first row's processor time with it."""
+    np.ones((2, 2)) @ np.ones((2, 2))
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    before, torch_threads = threads(), torch.get_num_threads()
+    try:
+        for wanted in (1, 2):
+            torch.set_num_threads(wanted)
+            with librosa_on_torch_threads():
+                assert threads() == {wanted}
+    finally:
+        torch.set_num_threads(torch_threads)
+    assert threads() == before

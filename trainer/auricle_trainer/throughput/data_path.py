@@ -1,4 +1,7 @@
-"""Two ratios that a busy machine does not bend: what is compared takes turns, and each turn gives a ratio of its own.
+"""Two ratios from one run: what is compared takes turns, and each turn gives a ratio of its own.
+
+A machine that grows slower half-way slows both sides. Of cores that others use too librosa, which calls many small
+functions, suffers more: there the first ratio comes out larger.
 
 data path        pack to features with all augmentation, against librosa clip by clip (both without a network)
 step / network   the whole training step, against its network alone on features that lie ready
@@ -19,7 +22,7 @@ from auricle_trainer.losses.scene_loss import scene_loss
 from auricle_trainer.models.arrays import TorchArrays
 
 from .measure import wait
-from .naive import Clips, endless, loader, needs_librosa
+from .naive import Clips, endless, loader
 from .setup import MANY_STEPS, NAIVE_BATCH, Setup
 
 
@@ -30,7 +33,6 @@ def ratios(setup: Setup, batch: int, rounds: int) -> dict[str, Any]:
         data_path.ratio_to_naive (higher is better) and step_over_network (1 is the least there can be), each with its
         quartiles; clips a second of all four.
     """
-    needs_librosa()
     setup = setup.with_training(streams=batch, workers=0, graph=False)
     turns = Turns(setup)
     works: dict[str, Callable[[], int]] = {
@@ -39,9 +41,9 @@ def ratios(setup: Setup, batch: int, rounds: int) -> dict[str, Any]:
         "network": turns.network,
         "step": turns.step,
     }
+    taken: dict[str, list[float]] = {name: [] for name in works}
     for work in works.values():
         work()
-    taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
             taken[name].append(seconds_a_clip(work, setup.device))

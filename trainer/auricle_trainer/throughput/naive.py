@@ -7,6 +7,7 @@ own GRU. Nothing is mixed or changed: it hears less than the other rows and is s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,16 @@ from auricle_trainer.monitor import StepClock
 from .setup import NAIVE_BATCH, Setup
 
 
-def needs_librosa() -> None:
+@contextmanager
+def librosa_on_torch_threads() -> Iterator[None]:
+    """librosa's products on as many threads as torch's; NumPy would take every core, for waiting (it is no faster)."""
     try:
         import librosa  # noqa: F401
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise AuricleError("The first row of the table computes features with librosa: pip install librosa.") from error
+    with threadpool_limits(torch.get_num_threads(), "blas"):
+        yield
 
 
 def librosa_features(clip: np.ndarray, settings: SpectrogramSettings, frames: int) -> np.ndarray:
@@ -81,6 +87,13 @@ class Clips(Dataset[tuple[Any, int]]):
         return librosa_features(audio, self._settings, self._samples // self._settings.hop_samples), label
 
 
+def _one_thread(_: int) -> None:
+    """As torch does in its workers."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, "blas")
+
+
 def loader(clips: Clips, workers: int = 0) -> DataLoader[Any]:
     return DataLoader(
         clips,
@@ -88,6 +101,7 @@ def loader(clips: Clips, workers: int = 0) -> DataLoader[Any]:
         shuffle=True,
         drop_last=len(clips) >= NAIVE_BATCH,
         num_workers=workers,
+        worker_init_fn=_one_thread,
         multiprocessing_context="spawn" if workers else None,
         persistent_workers=bool(workers),
     )
@@ -131,7 +145,6 @@ class Learner:
 
 def naive_steps(setup: Setup, clock: StepClock, workers: int = 0, files: Sequence[Path] = ()) -> Iterator[int]:
     """Features by librosa, one clip at a time; copied to the device when they are needed, and waited for."""
-    needs_librosa()
     learner = Learner(setup, PlainArrays)
     for features, labels in endless(loader(Clips(setup, True, files), workers)):
         clock.mark("data")

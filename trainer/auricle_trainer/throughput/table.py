@@ -21,7 +21,7 @@ from auricle_trainer.train import synthetic_background_pack
 
 from .data_path import ratios
 from .measure import Measured, Row, measure
-from .naive import needs_librosa
+from .naive import librosa_on_torch_threads
 from .report import result
 from .rows import naive_rows, scene_rows
 from .setup import Setup
@@ -36,14 +36,13 @@ def open_setup(
     config: str, changes: Sequence[str], data: Path, background: Path | None, device: torch.device, seed: int
 ) -> Iterator[Setup]:
     """Raises SettingsError or DataError: what was found, what was wanted."""
-    needs_librosa()
     settings = load_config(config, changes)
     rate_hz = settings.spectrogram.rate_hz
     pack = open_data(data, rate_hz)
     selection = select_clips(pack, settings.data, seed)
     if any(not pack.clips[i].labels for i in selection.train):
         raise DataError(f"{data} has clips without a label; the rows that train on clips want one each.")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, librosa_on_torch_threads():
         noise = open_data(background, rate_hz) if background else None
         noise = noise or synthetic_background_pack(Path(folder), rate_hz, seed)
         yield Setup(settings, pack, noise, selection, device, seed)
